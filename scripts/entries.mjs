@@ -1,0 +1,40 @@
+// The one list of what the package lets people import: subpath (without 'curio/') to source file.
+// The build, the aliases of the tests and the package checks all read it. An entry whose source
+// does not exist is left out, so a subpath may be listed here before it is written.
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const all = {
+  index: 'src/index.ts',
+  socket: 'src/socket.ts',
+  io: 'src/io/index.ts',
+  ssl: 'src/ssl.ts',
+  subprocess: 'src/subprocess.ts',
+  file: 'src/file.ts',
+  thread: 'src/thread.ts',
+  workers: 'src/workers/index.ts',
+  channel: 'src/channel.ts',
+  traps: 'src/traps.ts',
+  sched: 'src/sched.ts',
+  activation: 'src/activation.ts',
+  debug: 'src/debug.ts',
+  meta: 'src/meta.ts',
+  monitor: 'src/monitor/index.ts',
+  errors: 'src/errors.ts',
+  testing: 'src/testing/index.ts',
+};
+
+/** The folder the project lives in, with a slash at the end. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Entry name to source file, relative to the root, for the sources that exist. */
+export const entries = Object.fromEntries(
+  Object.entries(all).filter(([, source]) => existsSync(root + source)),
+);
+
+/**
+ * What a user writes to import an entry.
+ * @param {string} name
+ */
+export const specifier = (name) => (name === 'index' ? 'curio' : `curio/${name}`);

@@ -1,0 +1,18 @@
+import { defineConfig } from 'tsdown';
+import { entries } from './scripts/entries.mjs';
+
+export default defineConfig({
+  entry: entries,
+  outDir: 'dist',
+  format: 'esm',
+  platform: 'node',
+  // Node 20 cannot parse `using`; it is compiled down.
+  target: 'node20',
+  fixedExtension: false,
+  sourcemap: true,
+  dts: true,
+  clean: true,
+  // Tasks are named after their functions and errors after their classes: names must survive.
+  minify: false,
+  hash: false,
+});

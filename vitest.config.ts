@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config';
+import { entries, root, specifier } from './scripts/entries.mjs';
+
+// Tests write `import { run } from 'curio'`, as a user does, and get the sources.
+const alias = Object.entries(entries).map(([name, source]) => ({
+  find: new RegExp(`^${specifier(name)}$`),
+  replacement: root + source,
+}));
+
+// .ci/run names a file here to count the tests afterwards.
+const report = process.env.CURIO_TEST_REPORT;
+
+export default defineConfig({
+  resolve: { alias },
+  // Node 20 cannot parse `using`; it is compiled down.
+  oxc: { target: 'node20' },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    // Tests wait on the virtual clock, so a test that is still running now hangs. One that loops without
+    // ever letting a timer run is ended by the watchdog.
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    teardownTimeout: 10_000,
+    setupFiles: ['test/kit/watchdog.ts'],
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/examples.test.ts'] },
+      },
+      { extends: true, test: { name: 'examples', include: ['test/examples.test.ts'] } },
+    ],
+  },
+});
