@@ -1,0 +1,45 @@
+// What one JavaScript environment (one thread's isolate) owns inside the addon, and the shape in
+// which each file hands its functions to posix.c.
+//
+// There are no mutable globals anywhere in native/: whatever lives longer than a call hangs on the
+// Environment that every exported function receives as its data pointer. Nothing here knows
+// JavaScript's driver, tasks or kernels.
+#ifndef CURIO_ENVIRONMENT_H
+#define CURIO_ENVIRONMENT_H
+
+#define NAPI_VERSION 8
+#include <node_api.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+typedef struct Scratch Scratch;
+typedef struct Readiness Readiness;
+
+typedef struct {
+  // The sender or peer of the newest accept, recvfrom or recvmsg: kept as bytes, so that a caller
+  // who does not ask for it pays nothing.
+  struct sockaddr_storage address;
+  socklen_t address_length;
+  Scratch *scratch;      // transfer.c; NULL until asked for
+  Readiness *readiness;  // readiness.c; NULL until asked for
+} Environment;
+
+typedef struct {
+  const char *name;
+  napi_callback function;
+} Method;
+
+// Each table ends with a NULL name.
+extern const Method socket_methods[];
+extern const Method transfer_methods[];
+extern const Method message_methods[];
+extern const Method descriptor_methods[];
+extern const Method readiness_methods[];
+
+napi_value constants_object(napi_env env);
+napi_value error_names_object(napi_env env);
+void scratch_release(Scratch *scratch);
+
+#endif

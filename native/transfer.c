@@ -1,0 +1,182 @@
+// Bytes in and out of sockets and descriptors, straight from and to JavaScript's own memory. One
+// system call each; whether to try again, wait or give up is JavaScript's business.
+//
+// The scratch area is a block this environment owns and JavaScript sees as a Buffer. A call that
+// names a place in it needs no look-up of the buffer behind an object.
+#include "address.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+// Discussion: JavaScript may detach the ArrayBuffer of a scratch area (`transfer()`), or drop it,
+// while the environment still points into it; and the environment may end first. So each side
+// holds a count, and the memory goes with the second one. Writing into it is never a wild write.
+struct Scratch {
+  atomic_int owners;
+  size_t size;
+  uint8_t bytes[];
+};
+
+void scratch_release(Scratch *scratch) {
+  if (scratch != NULL && atomic_fetch_sub(&scratch->owners, 1) == 1) free(scratch);
+}
+
+static void scratch_dropped(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  scratch_release(hint);
+}
+
+static napi_value scratch_make(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  size_t size;
+  napi_value out;
+  if (!read_size(env, args[0], "size", &size)) return NULL;
+  if (size == 0 || size > INT32_MAX) {
+    out_of_range(env, "size");
+    return NULL;
+  }
+  // Zeroed: JavaScript must never read what the process had there before.
+  Scratch *scratch = calloc(1, sizeof *scratch + size);
+  if (scratch == NULL) return number(env, -ENOMEM);
+  scratch->size = size;
+  atomic_init(&scratch->owners, 2);
+  if (napi_create_external_buffer(env, size, scratch->bytes, scratch_dropped, scratch, &out) !=
+      napi_ok) {
+    free(scratch);  // an embedder that forbids external memory
+    return number(env, -ENOTSUP);
+  }
+  scratch_release(home->scratch);
+  home->scratch = scratch;
+  return out;
+}
+
+static bool read_scratch_span(napi_env env, napi_value *args, Environment *home, Bytes *out) {
+  Bytes whole = {NULL, 0};
+  if (home->scratch != NULL) {
+    whole.at = home->scratch->bytes;
+    whole.length = home->scratch->size;
+  }
+  return narrow(env, args, whole, out);
+}
+
+static napi_value recv_bytes(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  int32_t fd, flags;
+  Bytes span;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
+      !read_optional_int(env, args[4], "flags", 0, &flags)) {
+    return NULL;
+  }
+  RETRY(n, recv(fd, span.at, span.length, flags));
+  return result(env, n);
+}
+
+static napi_value recv_scratch(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4);
+  int32_t fd, flags;
+  Bytes span;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_scratch_span(env, args + 1, home, &span) ||
+      !read_optional_int(env, args[3], "flags", 0, &flags)) {
+    return NULL;
+  }
+  RETRY(n, recv(fd, span.at, span.length, flags));
+  return result(env, n);
+}
+
+static napi_value send_bytes(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  int32_t fd, flags;
+  Bytes span;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
+      !read_optional_int(env, args[4], "flags", 0, &flags)) {
+    return NULL;
+  }
+  RETRY(n, send(fd, span.at, span.length, flags | MSG_NOSIGNAL));
+  return result(env, n);
+}
+
+static napi_value send_scratch(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4);
+  int32_t fd, flags;
+  Bytes span;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_scratch_span(env, args + 1, home, &span) ||
+      !read_optional_int(env, args[3], "flags", 0, &flags)) {
+    return NULL;
+  }
+  RETRY(n, send(fd, span.at, span.length, flags | MSG_NOSIGNAL));
+  return result(env, n);
+}
+
+static napi_value recv_from(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  int32_t fd, flags;
+  Bytes span;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
+      !read_optional_int(env, args[4], "flags", 0, &flags)) {
+    return NULL;
+  }
+  do {
+    home->address_length = sizeof home->address;
+    n = recvfrom(fd, span.at, span.length, flags, (struct sockaddr *)&home->address,
+                 &home->address_length);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) home->address_length = 0;
+  return result(env, n);
+}
+
+static napi_value send_to(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5 + ADDRESS_ARGUMENTS);
+  int32_t fd, flags;
+  Bytes span;
+  Address to;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
+      !read_optional_int(env, args[4], "flags", 0, &flags) || !read_address(env, args + 5, &to)) {
+    return NULL;
+  }
+  if (to.error != 0) return number(env, -to.error);
+  RETRY(n, sendto(fd, span.at, span.length, flags | MSG_NOSIGNAL, (struct sockaddr *)&to.storage,
+                  to.length));
+  return result(env, n);
+}
+
+static napi_value read_fd(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4);
+  int32_t fd;
+  Bytes span;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span)) return NULL;
+  RETRY(n, read(fd, span.at, span.length));
+  return result(env, n);
+}
+
+// SIGPIPE is no worry: Node ignores it for the whole process.
+static napi_value write_fd(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4);
+  int32_t fd;
+  Bytes span;
+  ssize_t n;
+  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span)) return NULL;
+  RETRY(n, write(fd, span.at, span.length));
+  return result(env, n);
+}
+
+const Method transfer_methods[] = {
+    {"scratch", scratch_make},
+    {"recv", recv_bytes},
+    {"recvScratch", recv_scratch},
+    {"send", send_bytes},
+    {"sendScratch", send_scratch},
+    {"recvfrom", recv_from},
+    {"sendto", send_to},
+    {"read", read_fd},
+    {"write", write_fd},
+    {NULL, NULL},
+};
