@@ -26,9 +26,23 @@ export interface Posix {
 
   socket(domain: number, type: number, protocol?: number): number;
   socketpair(domain: number, type: number, protocol?: number): [number, number] | number;
-  bind(fd: number, family: number, host: HostArgument, port?: number, flowinfo?: number, scopeid?: number): number;
+  bind(
+    fd: number,
+    family: number,
+    host: HostArgument,
+    port?: number,
+    flowinfo?: number,
+    scopeid?: number,
+  ): number;
   /** Usually `-EINPROGRESS`: wait until writable, then ask `socketError`. A Unix socket whose listener is full: `-EAGAIN`, and no event will tell when to try again. */
-  connect(fd: number, family: number, host: HostArgument, port?: number, flowinfo?: number, scopeid?: number): number;
+  connect(
+    fd: number,
+    family: number,
+    host: HostArgument,
+    port?: number,
+    flowinfo?: number,
+    scopeid?: number,
+  ): number;
   listen(fd: number, backlog: number): number;
   /** The new descriptor; `lastAddress()` is its peer. */
   accept(fd: number): number;
@@ -53,8 +67,16 @@ export interface Posix {
   /** `lastAddress()` is the sender. */
   recvfrom(fd: number, buffer: Uint8Array, offset: number, length: number, flags?: number): number;
   sendto(
-    fd: number, buffer: Uint8Array, offset: number, length: number, flags: number | undefined,
-    family: number, host: HostArgument, port?: number, flowinfo?: number, scopeid?: number,
+    fd: number,
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    flags: number | undefined,
+    family: number,
+    host: HostArgument,
+    port?: number,
+    flowinfo?: number,
+    scopeid?: number,
   ): number;
   read(fd: number, buffer: Uint8Array, offset: number, length: number): number;
   write(fd: number, buffer: Uint8Array, offset: number, length: number): number;
@@ -74,11 +96,21 @@ export interface Posix {
 
   /** Received descriptors are close-on-exec, and the caller's to close. `flags` holds `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_EOR`, … */
   recvmsg(
-    fd: number, buffers: readonly Uint8Array[], ancillarySize: number, flags?: number,
+    fd: number,
+    buffers: readonly Uint8Array[],
+    ancillarySize: number,
+    flags?: number,
   ): [bytes: number, ancillary: Ancillary[], flags: number, address: NativeAddress | null] | number;
   sendmsg(
-    fd: number, buffers: readonly Uint8Array[], ancillary?: readonly Ancillary[], flags?: number,
-    family?: number, host?: HostArgument, port?: number, flowinfo?: number, scopeid?: number,
+    fd: number,
+    buffers: readonly Uint8Array[],
+    ancillary?: readonly Ancillary[],
+    flags?: number,
+    family?: number,
+    host?: HostArgument,
+    port?: number,
+    flowinfo?: number,
+    scopeid?: number,
   ): number;
   /** `CMSG_LEN` and `CMSG_SPACE`. */
   cmsgLen(length: number): number;

@@ -22,7 +22,11 @@ const native = join(root, 'native');
 // Node 20 itself asks for this one: an addon that asks for more would be the weaker part.
 const NEWEST_GLIBC = [2, 28];
 
-// Debian's names of the cross compilers.
+/**
+ * Debian's names of the cross compilers.
+ *
+ * @type {Record<string, string>}
+ */
 const TRIPLET = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
 
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
@@ -49,6 +53,7 @@ function findHeaders() {
   throw new Missing('the headers of Node (node_api.h, uv.h) were not found; set npm_config_nodedir');
 }
 
+/** @param {string} arch */
 function findCompiler(arch) {
   const candidates =
     arch === process.arch
@@ -62,6 +67,11 @@ function findCompiler(arch) {
   throw new Missing(`no C compiler for ${arch} was found (tried ${candidates.filter(Boolean).join(', ')})`);
 }
 
+/**
+ * The glibc that `file` needs, after its symbols.
+ *
+ * @param {string} file
+ */
 function checkGlibc(file) {
   const wanted = readFileSync(file, 'latin1').matchAll(/\bGLIBC_(\d+)\.(\d+)/g);
   const versions = [...wanted].map(([, major, minor]) => [Number(major), Number(minor)]);
@@ -73,13 +83,19 @@ function checkGlibc(file) {
   return newest.join('.');
 }
 
+/**
+ * @param {string} target
+ * @param {{ arch?: string, flags?: string[] }} [options]
+ */
 function build(target, { arch = process.arch, flags = OPTIMIZED } = {}) {
-  if (process.platform !== 'linux' || !(arch in TRIPLET)) {
+  if (process.platform !== 'linux' || TRIPLET[arch] === undefined) {
     throw new Missing(`${process.platform}-${arch} is not supported by the posix driver`);
   }
   const headers = findHeaders();
   const compiler = findCompiler(arch);
-  const sources = readdirSync(native).filter((name) => name.endsWith('.c')).sort();
+  const sources = readdirSync(native)
+    .filter((name) => name.endsWith('.c'))
+    .sort();
   const fresh = `${target}.${process.pid}`;
   mkdirSync(dirname(target), { recursive: true });
   const { status, error } = spawnSync(
@@ -105,6 +121,10 @@ function main() {
       sanitize: { type: 'boolean' },
     },
   });
+  /**
+   * @param {string} file
+   * @param {string} note
+   */
   const say = (file, note) => console.log(`curio: built ${relative(root, file)}${note}`);
   if (values.prebuilt || values.arch) {
     for (const arch of values.arch ? [values.arch] : ['x64', 'arm64']) {
@@ -123,7 +143,7 @@ try {
   main();
 } catch (error) {
   const optional = process.argv.includes('--optional');
-  const line = `curio: posix driver not built: ${error.message}`;
+  const line = `curio: posix driver not built: ${error instanceof Error ? error.message : error}`;
   if (error instanceof Missing && optional) console.log(`${line}; the portable driver will be used`);
   else console.error(line);
   process.exitCode = error instanceof Missing && optional ? 0 : 1;
