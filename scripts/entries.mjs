@@ -15,7 +15,7 @@ const all = {
   thread: 'src/thread.ts',
   workers: 'src/workers/index.ts',
   channel: 'src/channel.ts',
-  traps: 'src/traps.ts',
+  traps: 'src/public/traps.ts',
   sched: 'src/sched.ts',
   activation: 'src/activation.ts',
   debug: 'src/debug.ts',

@@ -9,11 +9,11 @@ const floors = [
   ['base/', 'errors.ts'],
   ['kernel/'],
   ['traps.ts'],
-  ['sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
+  ['public/', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
   [
     'time.ts',
     'cancel.ts',
-    'sync.ts',
+    'sync/',
     'queue.ts',
     'local.ts',
     'group.ts',
@@ -24,9 +24,9 @@ const floors = [
   ['io/'],
   ['socket.ts', 'ssl.ts', 'file.ts', 'network.ts', 'subprocess.ts', 'channel.ts'],
   ['workers/', 'thread.ts'],
-  ['debug.ts', 'monitor/', 'testing/'],
+  ['debug.ts', 'monitor/'],
   ['run.ts'],
-  ['index.ts', 'cli/'],
+  ['index.ts', 'cli/', 'testing/'],
 ];
 
 // Anyone may import these, whatever floor they are on.

@@ -1,0 +1,109 @@
+/*
+ * What counts as "a function" wherever Curio takes one, and what it is called.
+ *
+ * Knows nothing of tasks: it turns an argument into something to call, or into
+ * a TypeError that says what to write instead.
+ */
+
+/** Any function, of whatever arguments. */
+export type AnyFunction = (...args: never[]) => unknown;
+
+/**
+ * A call that has been prepared and not started: what `instantiateCoroutine()`
+ * returns. It is accepted wherever a function is.
+ */
+export class Coroutine<T = unknown> {
+  readonly fn: (...args: unknown[]) => T | PromiseLike<T>;
+  readonly args: readonly unknown[];
+  readonly name: string;
+
+  constructor(fn: (...args: unknown[]) => T | PromiseLike<T>, args: readonly unknown[]) {
+    this.fn = fn;
+    this.args = args;
+    this.name = functionName(fn as AnyFunction);
+  }
+
+  /** Makes the call. */
+  start(): T | PromiseLike<T> {
+    return this.fn(...this.args);
+  }
+}
+
+/** What may stand where a function of `A` giving `T` is wanted. */
+export type Callable<A extends unknown[], T> = ((...args: A) => T | PromiseLike<T>) | Coroutine<T>;
+
+/** The name to show for a function: a bound one is called after its target. */
+export function functionName(fn: { name: string }): string {
+  let name = fn.name;
+  while (name.startsWith('bound ')) name = name.slice(6);
+  return name === '' ? 'anonymous' : name;
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}
+
+function isClass(fn: AnyFunction): boolean {
+  // Of all functions only classes have a `prototype` that cannot be replaced.
+  // Async functions and arrows have none, which makes the usual case cheap.
+  if (fn.prototype === undefined) return false;
+  return Object.getOwnPropertyDescriptor(fn, 'prototype')?.writable === false;
+}
+
+/**
+ * The function behind `value`, or a TypeError.
+ * @param who the operation that wants it, as the user wrote it: `'spawn'`
+ */
+export function callable(value: unknown, who: string): (...args: unknown[]) => unknown {
+  if (typeof value === 'function' && !isClass(value as AnyFunction)) {
+    return value as (...args: unknown[]) => unknown;
+  }
+  if (value instanceof Coroutine) return () => value.start();
+  throw new TypeError(refusal(value, who));
+}
+
+function refusal(value: unknown, who: string): string {
+  if (typeof value === 'function') {
+    const name = functionName(value as AnyFunction);
+    return `${who}() was given the class ${name}. Write ${who}(() => new ${name}(...)) to construct one.`;
+  }
+  if (isThenable(value)) {
+    return (
+      `${who}() was given a promise, so the call behind it has already started, outside any task of its own. ` +
+      `Write ${who}(fn, arg) instead of ${who}(fn(arg)), or ${who}(() => fn(arg)). ` +
+      `To wait for a promise that already exists, write ${who}(() => wait(promise)).`
+    );
+  }
+  return `${who}() wants a function, not ${describe(value)}. Write ${who}(fn, ...args).`;
+}
+
+/** A short description of a value for an error message. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === 'object') {
+    const name = (value as object).constructor?.name;
+    return name && name !== 'Object' ? `an instance of ${name}` : 'an object';
+  }
+  return String(value);
+}
+
+/** True for the options object in front of a function: `spawn({ daemon: true }, fn)`. */
+export function isOptions(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof Coroutine) && !isThenable(value);
+}
+
+/**
+ * Checks a number of seconds at the call.
+ * @throws TypeError for NaN and for what is not a number
+ */
+export function checkSeconds(value: unknown, who: string): number {
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    throw new TypeError(`${who}() wants a number of seconds, not ${describe(value)}.`);
+  }
+  return value;
+}

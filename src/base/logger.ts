@@ -1,0 +1,36 @@
+/*
+ * Where the kernel's own messages go: crashes, tasks nobody joined, timeouts
+ * that came too late. A logger that throws is the user's code like any other:
+ * it must not take the kernel with it.
+ */
+
+/** What `run({ logger })` takes; `console` is one. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export type LogLevel = keyof Logger;
+
+function write(level: LogLevel, message: string): void {
+  process.stderr.write(`curio ${level}: ${message}\n`);
+}
+
+/** Writes everything to standard error, a line each. */
+export const stderrLogger: Logger = {
+  debug: (message) => write('debug', message),
+  info: (message) => write('info', message),
+  warn: (message) => write('warn', message),
+  error: (message) => write('error', message),
+};
+
+/** Logs, and turns to standard error when the logger itself fails. */
+export function logTo(logger: Logger, level: LogLevel, message: string): void {
+  try {
+    logger[level](message);
+  } catch (error) {
+    write('error', `the logger failed (${String(error)}) on this message: ${message}`);
+  }
+}

@@ -1,0 +1,138 @@
+/*
+ * Cancellation control: shielding statements from cancellation, and asking
+ * whether one is waiting.
+ */
+
+import { type Callable, callable, describe } from './base/callable.ts';
+import { CancelledError } from './errors.ts';
+import {
+  enter,
+  enterComposite,
+  note,
+  outsideError,
+  pass,
+  refuse,
+  refused,
+  shield,
+  type TaskRecord,
+  unshield,
+} from './traps.ts';
+
+/**
+ * A block in which no cancellation or timeout is delivered; it lasts until it is disposed of.
+ * Made by `disableCancellation()`.
+ */
+export class CancellationShield implements Disposable, AsyncDisposable {
+  #task: TaskRecord | null;
+
+  /** @internal */
+  constructor(task: TaskRecord) {
+    this.#task = task;
+    shield(task);
+  }
+
+  /** Allows cancellation again. What was held back is delivered at the next blocking operation. */
+  [Symbol.dispose](): void {
+    const task = this.#task;
+    this.#task = null;
+    if (task !== null) unshield(task);
+  }
+
+  /** The same; it does not block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this[Symbol.dispose]();
+    return Promise.resolve();
+  }
+}
+
+/**
+ * Runs `fn(...args)` and gives its result; meanwhile no cancellation and no timeout reaches the calling
+ * task. What was asked for is delivered at the first operation that blocks afterwards. Without a
+ * function: a shield to be disposed of (`await using _ = disableCancellation()`).
+ *
+ * **Cancellation:** none, by definition. A `CancelledError` that `fn` itself throws becomes the pending
+ * one if another shield is still up, and propagates otherwise.
+ * @throws RuntimeError outside a task
+ * @see Reference manual, "Cancellation Control"
+ */
+export function disableCancellation(): CancellationShield;
+export function disableCancellation<A extends unknown[], T>(
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+export function disableCancellation(...call: unknown[]): CancellationShield | Promise<unknown> {
+  if (call.length === 0) {
+    const task = enter();
+    if (task === null) throw outsideError('disableCancellation()');
+    return new CancellationShield(task);
+  }
+  const fn = callable(call[0], 'disableCancellation');
+  const task = enterComposite('disableCancellation()');
+  if (task === null) return refused('disableCancellation()');
+  return shielded(task, fn, call.slice(1));
+}
+
+async function shielded(
+  task: TaskRecord,
+  fn: (...args: unknown[]) => unknown,
+  args: unknown[],
+): Promise<unknown> {
+  const shield = new CancellationShield(task);
+  try {
+    return await fn(...args);
+  } catch (error) {
+    // Thrown by hand: the kernel delivers nothing in here. It waits for the outermost shield to go.
+    if (!(error instanceof CancelledError) || task.shield < 2) throw error;
+    task.pending = error;
+    return undefined;
+  } finally {
+    shield[Symbol.dispose]();
+  }
+}
+
+type ErrorType<E> = abstract new (...args: never[]) => E;
+
+/**
+ * Asks whether a cancellation is waiting for the calling task. Does not block.
+ *
+ * While cancellation is enabled, one that waits is thrown. While it is disabled, the waiting exception is
+ * returned (null if there is none), and goes on waiting. With `excType` only an exception of that type counts,
+ * and while disabled it is returned *and* forgotten.
+ *
+ * @throws the pending exception, while cancellation is enabled
+ * @see Reference manual, "Cancellation Control"
+ */
+export function checkCancellation<E = CancelledError>(excType?: ErrorType<E>): Promise<E | null> {
+  if (excType !== undefined && typeof excType !== 'function') {
+    throw new TypeError(`checkCancellation() wants an error class, not ${describe(excType)}.`);
+  }
+  const task = enter();
+  if (task === null) return refused('checkCancellation()');
+  note(task, 'checkCancellation', [excType]);
+  const pending = task.pending;
+  if (pending === null || (excType !== undefined && !(pending instanceof excType))) return pass(task, null);
+  if (task.shield === 0) {
+    task.pending = null;
+    return refuse(pending);
+  }
+  if (excType !== undefined) task.pending = null;
+  return pass(task, pending as E);
+}
+
+/**
+ * Sets the exception that waits for the calling task (null: none), and gives the one that waited
+ * before, or null. Does not block; the next operation that blocks throws it, if cancellation is enabled.
+ *
+ * @see Reference manual, "Cancellation Control"
+ */
+export function setCancellation(exc: Error | null): Promise<CancelledError | null> {
+  if (exc !== null && !(exc instanceof Error)) {
+    throw new TypeError(`setCancellation() wants an error or null, not ${describe(exc)}.`);
+  }
+  const task = enter();
+  if (task === null) return refused('setCancellation()');
+  note(task, 'setCancellation', [exc]);
+  const previous = task.pending;
+  task.pending = exc;
+  return pass(task, previous as CancelledError | null);
+}

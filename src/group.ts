@@ -1,0 +1,449 @@
+/*
+ * Task groups: tasks that are waited for together, and of which none survives
+ * the group. `taskGroup` and `gather` are the forms most programs want.
+ */
+
+import { type Callable, callable, isOptions } from './base/callable.ts';
+import { RuntimeError, TaskCancelled } from './errors.ts';
+import { newTask, type SpawnOptions, type Task } from './task.ts';
+import {
+  begin,
+  block,
+  enter,
+  enterComposite,
+  markJoined,
+  pass,
+  RESUME_VALUE,
+  refuse,
+  refused,
+  requestCancel,
+  shield,
+  TaskList,
+  type TaskRecord,
+  unshield,
+  wakeSome,
+} from './traps.ts';
+
+/** Which tasks `join()` waits for: every one, the first to end, the first with a result, or none. */
+export type WaitPolicy = 'all' | 'any' | 'object' | null;
+
+/** Options of `new TaskGroup()`. */
+export interface TaskGroupOptions<T> {
+  /** Tasks that exist already. */
+  tasks?: Iterable<Task<T>>;
+  /** Default `'all'`. */
+  wait?: WaitPolicy;
+}
+
+/**
+ * A group of tasks. `join()` waits for them according to the group's policy; when one fails, or
+ * `join()` itself is cancelled, the others are cancelled. No member survives the group.
+ *
+ * A member's failure is not thrown by `join()`: it shows in `exception`, `exceptions`, and when
+ * `result` or `results` is read.
+ *
+ * Disposal (`await using`) cancels and awaits what `join()` has not already waited for, since
+ * a disposer cannot know whether its block threw: a normal end calls `await group.join()` itself.
+ *
+ * @see Reference manual, "Task Groups"
+ * @example
+ * await using group = new TaskGroup<number>();
+ * await group.spawn(one);
+ * await group.spawn(two);
+ * await group.join();
+ * console.log(group.results);
+ */
+export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Task<T>> {
+  readonly #wait: WaitPolicy;
+  readonly #tracked = new Set<Task<T>>();
+  readonly #running = new Set<Task<T>>();
+  readonly #daemons = new Set<Task<T>>();
+  readonly #finished = new Set<Task<T>>();
+  readonly #waiting = new TaskList();
+  #joined = false;
+  #completed: Task<T> | null = null;
+
+  readonly #watch = {
+    taskDone: (task: TaskRecord) => this.#taskDone(task as Task<T>),
+    taskJoined: (task: TaskRecord) => this.#forget(task as Task<T>),
+  };
+
+  constructor({ tasks = [], wait = 'all' }: TaskGroupOptions<T> = {}) {
+    if (wait !== 'all' && wait !== 'any' && wait !== 'object' && wait !== null) {
+      throw new TypeError(`A group waits for 'all', 'any', 'object' or null, not ${String(wait)}.`);
+    }
+    this.#wait = wait;
+    for (const task of tasks) this.#adopt(task);
+  }
+
+  // ---- Members ----
+
+  /**
+   * Starts a task in the group. Does not block. A daemon's result is disregarded, and `join()` cancels it.
+   * @throws RuntimeError if the group has been joined
+   * @see Reference manual, "Task Groups"
+   */
+  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
+  spawn<A extends unknown[], U>(
+    options: SpawnOptions,
+    fn: Callable<A, U>,
+    ...args: A
+  ): Promise<Task<Awaited<U>>>;
+  spawn(...call: unknown[]): Promise<Task<never>> {
+    const options = isOptions(call[0]) ? (call.shift() as SpawnOptions) : undefined;
+    const [target, ...args] = call;
+    const fn = callable(target, 'TaskGroup.spawn');
+    const parent = enter();
+    if (parent === null) return refused('TaskGroup.spawn()');
+    if (this.#joined) return refuse(alreadyJoined());
+    const name =
+      options?.name ?? (typeof target === 'function' ? undefined : (target as { name: string }).name);
+    const task = newTask(parent, fn, args, options?.daemon, name) as Task<T>;
+    this.#adopt(task);
+    return pass(parent, task as Task<never>);
+  }
+
+  /**
+   * Adds a task that exists already, ended or not. Does not block.
+   * @throws RuntimeError if it belongs to a group, or this one has been joined
+   */
+  addTask(task: Task<T>): Promise<void> {
+    const caller = enter();
+    if (caller === null) return refused('TaskGroup.addTask()');
+    if (this.#joined) return refuse(alreadyJoined());
+    if (task.onEnd !== null) return refuse(alreadyMember(task));
+    this.#adopt(task);
+    return pass(caller, undefined);
+  }
+
+  #adopt(task: Task<T>): void {
+    if (task.onEnd !== null) throw alreadyMember(task);
+    task.onEnd = this.#watch;
+    if (!task.daemon) this.#tracked.add(task);
+    if (task.terminated) {
+      markReaped(task);
+      if (!task.daemon) this.#taskDone(task);
+    } else (task.daemon ? this.#daemons : this.#running).add(task);
+  }
+
+  #taskDone(task: Task<T>): void {
+    this.#daemons.delete(task);
+    if (task.daemon || !this.#tracked.has(task)) return;
+    this.#running.delete(task);
+    this.#finished.add(task);
+    wakeSome(this.#waiting, 1, RESUME_VALUE, undefined);
+  }
+
+  /** Somebody joined the task explicitly, and so took over the responsibility for it. */
+  #forget(task: Task<T>): void {
+    this.#finished.delete(task);
+    this.#tracked.delete(task);
+    if (!task.daemon) this.#running.delete(task);
+    task.onEnd = null;
+    // Whoever waits for a member to finish may have waited for this one.
+    if (this.#running.size === 0) wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, undefined);
+  }
+
+  // ---- Collecting them one by one ----
+
+  /**
+   * Waits for the next member to end, takes it out of the group and gives it; null when none is
+   * left. Blocks unless one has ended. Its failure is the caller's to see: nothing is cancelled.
+   *
+   * **Cancellation:** no member has been taken out.
+   */
+  nextDone(): Promise<Task<T> | null> {
+    const caller = enterComposite('TaskGroup.nextDone()');
+    if (caller === null) return refused('TaskGroup.nextDone()');
+    if (this.#finished.size > 0 || this.#running.size === 0) return pass(caller, this.#takeFinished());
+    return this.#nextDone(caller);
+  }
+
+  async #nextDone(caller: TaskRecord): Promise<Task<T> | null> {
+    while (this.#finished.size === 0 && this.#running.size > 0)
+      await this.#untilDone(caller, 'TaskGroup.nextDone()');
+    return this.#takeFinished();
+  }
+
+  #takeFinished(): Task<T> | null {
+    const [task] = this.#finished;
+    if (task === undefined) return null;
+    this.#forget(task);
+    markReaped(task);
+    return task;
+  }
+
+  #untilDone(caller: TaskRecord, operation: string): Promise<void> {
+    return begin(caller, operation) ?? block(caller, 'TASK_JOIN', this.#waiting);
+  }
+
+  /**
+   * The result of the next member to end, which is taken out of the group. Blocks unless one has ended.
+   * @throws the member's own exception, if it failed
+   * @throws RuntimeError if no member is left
+   */
+  async nextResult(): Promise<T> {
+    const task = await this.nextDone();
+    if (task === null) throw new RuntimeError('TaskGroup.nextResult(): no task is left in the group.');
+    return task.result;
+  }
+
+  /** Members in the order they end; each is taken out of the group. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Task<T>, void> {
+    for (let task = await this.nextDone(); task !== null; task = await this.nextDone()) yield task;
+  }
+
+  // ---- Ending it ----
+
+  /**
+   * Waits for the members according to the group's policy. If one fails, the wait is over. Whatever
+   * still runs then is cancelled and waited for, daemons included. Blocks.
+   *
+   * **Cancellation:** every member has been cancelled and has ended before the error comes out.
+   * @see Reference manual, "Task Groups"
+   */
+  join(): Promise<void> {
+    const caller = enterComposite('TaskGroup.join()');
+    return caller === null ? refused('TaskGroup.join()') : this.#join(caller);
+  }
+
+  async #join(caller: TaskRecord): Promise<void> {
+    try {
+      if (this.#wait === null) return;
+      while (this.#finished.size > 0 || this.#running.size > 0) {
+        while (this.#finished.size === 0 && this.#running.size > 0)
+          await this.#untilDone(caller, 'TaskGroup.join()');
+        for (const task of this.#finished) {
+          this.#finished.delete(task);
+          markReaped(task);
+          const passedOver =
+            this.#wait === 'object' && !task.failed && (task.result === null || task.result === undefined);
+          if (!passedOver) this.#completed ??= task;
+          if (task.failed || this.#wait === 'any' || (this.#wait === 'object' && !passedOver)) return;
+        }
+      }
+    } finally {
+      await this.#reap(caller);
+    }
+  }
+
+  /** Cancels and awaits, one by one in the order of creation, whatever still runs. */
+  async #reap(caller: TaskRecord): Promise<void> {
+    // No member may survive, so the caller's own cancellation waits until this is done.
+    shield(caller);
+    try {
+      while (this.#running.size + this.#daemons.size > 0) {
+        for (const task of byId([...this.#running, ...this.#daemons])) {
+          if (task === caller) {
+            // A member that joins its own group cannot wait for itself; it is let go.
+            this.#running.delete(task);
+            this.#daemons.delete(task);
+            continue;
+          }
+          await task.cancel();
+        }
+      }
+    } finally {
+      for (const task of this.#finished) markReaped(task);
+      this.#finished.clear();
+      this.#joined = true;
+      unshield(caller);
+    }
+  }
+
+  /**
+   * Cancels the members that still run, waits for them, and takes them out of the group. Daemons go on,
+   * and new members may still be spawned. Blocks.
+   *
+   * **Cancellation:** all members have been asked to stop; the caller stops waiting for them.
+   */
+  cancelRemaining(): Promise<void> {
+    const caller = enterComposite('TaskGroup.cancelRemaining()');
+    return caller === null ? refused('TaskGroup.cancelRemaining()') : this.#cancelRemaining(caller);
+  }
+
+  async #cancelRemaining(caller: TaskRecord): Promise<void> {
+    const running = byId([...this.#running]).filter((task) => task !== caller);
+    for (const task of running) requestCancel(task, TaskCancelled, caller);
+    for (const task of running) {
+      await task.wait();
+      if (task.onEnd === this.#watch) this.#forget(task);
+    }
+  }
+
+  /** Cancels and awaits the members that `join()` has not already waited for. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#joined) return;
+    const caller = enter();
+    if (caller === null) return refused('TaskGroup disposal');
+    // Even if a forgotten await keeps the caller from waiting for them, no member goes on undisturbed.
+    for (const task of [...this.#running, ...this.#daemons]) requestCancel(task, TaskCancelled, caller);
+    enterComposite('TaskGroup disposal');
+    await this.#reap(caller);
+  }
+
+  // ---- Outcome ----
+
+  /** The first member that ended with a result the policy accepts, or failed; null before `join()` and if there is none. */
+  get completed(): Task<T> | null {
+    return this.#completed;
+  }
+
+  /**
+   * The result of `completed`.
+   * @throws RuntimeError before `join()`, or if no member qualified
+   * @throws the member's own exception, if it failed
+   */
+  get result(): T {
+    this.#mustBeJoined('result');
+    if (this.#completed === null) throw new RuntimeError('No task of the group has completed with a result.');
+    return this.#completed.result;
+  }
+
+  /** The exception of `completed`, or null. @throws RuntimeError before `join()` */
+  get exception(): unknown {
+    this.#mustBeJoined('exception');
+    return this.#completed === null ? null : this.#completed.exception;
+  }
+
+  /**
+   * The results of all members, in the order of their creation.
+   * @throws RuntimeError before `join()`
+   * @throws the exception of the first member that failed or was cancelled
+   */
+  get results(): T[] {
+    this.#mustBeJoined('results');
+    return this.tasks.map((task) => task.result);
+  }
+
+  /** The exceptions of all members, null for a success. @throws RuntimeError before `join()` */
+  get exceptions(): unknown[] {
+    this.#mustBeJoined('exceptions');
+    return this.tasks.map((task) => task.exception);
+  }
+
+  /** The members that are no daemons and have not been joined, fetched or cancelled one by one, in the order of their creation. */
+  get tasks(): Task<T>[] {
+    return byId([...this.#tracked]);
+  }
+
+  #mustBeJoined(what: string): void {
+    if (!this.#joined)
+      throw new RuntimeError(`TaskGroup.${what} is there after join(). Write await group.join() first.`);
+  }
+
+  /** @internal For `taskGroup`: what the block form does when its body throws. */
+  async abandon(): Promise<void> {
+    const caller = enterComposite('taskGroup()');
+    if (caller === null) return;
+    const running = byId([...this.#running]).filter((task) => task !== caller);
+    shield(caller);
+    try {
+      for (const task of running) requestCancel(task, TaskCancelled, caller);
+      for (const task of running) {
+        await task.wait();
+        if (task.onEnd === this.#watch) this.#forget(task);
+      }
+    } finally {
+      unshield(caller);
+    }
+    await this.#join(caller);
+  }
+}
+
+function byId<T>(tasks: Task<T>[]): Task<T>[] {
+  return tasks.sort((a, b) => a.id - b.id);
+}
+
+/** The group has seen the task's end, so nobody needs to join it. */
+function markReaped(task: TaskRecord): void {
+  task.onEnd = null;
+  markJoined(task);
+}
+
+function alreadyJoined(): RuntimeError {
+  return new RuntimeError('The group has already been joined. Make a new TaskGroup for more tasks.');
+}
+
+function alreadyMember(task: Task<never> | Task<unknown>): RuntimeError {
+  return new RuntimeError(`${task} already belongs to a group.`);
+}
+
+/**
+ * A task group as a block: runs `body(group)`, then joins the group, and gives it. If the body throws, all members
+ * are cancelled and awaited, and the same error comes out.
+ *
+ * @see Reference manual, "Task Groups"
+ * @example
+ * const group = await taskGroup(async (g) => {
+ *   await g.spawn(one);
+ *   await g.spawn(two);
+ * });
+ * console.log(group.results);
+ */
+export function taskGroup<T = unknown>(body: (group: TaskGroup<T>) => unknown): Promise<TaskGroup<T>>;
+export function taskGroup<T = unknown>(
+  options: TaskGroupOptions<T>,
+  body: (group: TaskGroup<T>) => unknown,
+): Promise<TaskGroup<T>>;
+export function taskGroup<T>(...call: unknown[]): Promise<TaskGroup<T>> {
+  const options = isOptions(call[0]) ? (call.shift() as TaskGroupOptions<T>) : undefined;
+  const body = callable(call[0], 'taskGroup');
+  if (enterComposite('taskGroup()') === null) return refused('taskGroup()');
+  return runGroup(new TaskGroup<T>(options), body);
+}
+
+async function runGroup<T>(
+  group: TaskGroup<T>,
+  body: (...args: unknown[]) => unknown,
+): Promise<TaskGroup<T>> {
+  try {
+    await body(group);
+  } catch (error) {
+    await group.abandon();
+    throw error;
+  }
+  await group.join();
+  return group;
+}
+
+type Gathered<F extends readonly unknown[]> = {
+  -readonly [I in keyof F]: F[I] extends Callable<never[], infer R>
+    ? Awaited<R>
+    : F[I] extends () => infer R
+      ? Awaited<R>
+      : never;
+};
+
+/**
+ * Runs functions side by side, each in a task of its own, and gives their results in the same order.
+ * If one throws, the others are cancelled and awaited, and its exception comes out as it is.
+ *
+ * **Cancellation:** all have been cancelled and have ended before the error comes out.
+ * @example
+ * const [user, posts] = await gather([() => loadUser(id), () => loadPosts(id)]);
+ */
+export function gather<const F extends readonly (() => unknown)[]>(fns: F): Promise<Gathered<F>> {
+  if (!Array.isArray(fns)) {
+    throw new TypeError('gather() wants an array of functions. Write gather([() => one(), () => two()]).');
+  }
+  for (const fn of fns) callable(fn, 'gather');
+  if (enterComposite('gather()') === null) return refused('gather()');
+  return gatherAll(fns) as Promise<Gathered<F>>;
+}
+
+async function gatherAll(fns: readonly (() => unknown)[]): Promise<unknown[]> {
+  const group = new TaskGroup();
+  let failure: { exception: unknown } | null = null;
+  try {
+    for (const fn of fns) await group.spawn(fn);
+    await group.join();
+    const failed = group.tasks.filter((task) => task.failed);
+    const first = failed.find((task) => !task.cancelled) ?? failed[0];
+    if (first !== undefined) failure = { exception: first.exception };
+  } finally {
+    await group[Symbol.asyncDispose]();
+  }
+  if (failure !== null) throw failure.exception;
+  return group.results;
+}

@@ -1,0 +1,38 @@
+/*
+ * The front door: what the seeds call `curio.X`, re-exported from where it lives.
+ */
+
+export { Activation } from './activation.ts';
+export type { Coroutine } from './base/callable.ts';
+export { CancellationShield, checkCancellation, disableCancellation, setCancellation } from './cancel.ts';
+export * from './errors.ts';
+export { gather, TaskGroup, type TaskGroupOptions, taskGroup, type WaitPolicy } from './group.ts';
+export { Local } from './local.ts';
+export { abortable, currentSignal, wait } from './promise.ts';
+export { LifoQueue, PriorityQueue, Queue } from './queue.ts';
+export {
+  type Clock,
+  Kernel,
+  type KernelOptions,
+  type KernelRunOptions,
+  type Logger,
+  type RunOptions,
+  run,
+} from './run.ts';
+export { SignalEvent, SignalQueue } from './signal.ts';
+export { Condition } from './sync/condition.ts';
+export { Event, Result } from './sync/event.ts';
+export { Guard } from './sync/guard.ts';
+export { Lock, RLock } from './sync/lock.ts';
+export { BoundedSemaphore, Semaphore } from './sync/semaphore.ts';
+export { type CancelOptions, currentTask, type SpawnOptions, spawn, Task } from './task.ts';
+export {
+  clock,
+  type IgnoreOptions,
+  ignoreAfter,
+  sleep,
+  type TimeoutOptions,
+  TimeoutScope,
+  timeoutAfter,
+} from './time.ts';
+export { UniversalEvent, UniversalQueue, type UniversalQueueOptions, UniversalResult } from './universal.ts';

@@ -1,0 +1,28 @@
+/*
+ * Who is calling: the current task, carried by AsyncLocalStorage. It is the one
+ * thing that stays right when a task also awaits promises that are not Curio's.
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { TaskRecord } from './record.ts';
+
+const storage = new AsyncLocalStorage<TaskRecord>();
+
+/** The task in whose context the caller runs, if any. */
+export function callingTask(): TaskRecord | undefined {
+  return storage.getStore();
+}
+
+/**
+ * Makes `record` the current task for the rest of this microtask and all that follows
+ * from it. To be called first thing in a microtask of the task's own: what was current
+ * before is not restored.
+ */
+export function becomeTask(record: TaskRecord): void {
+  storage.enterWith(record);
+}
+
+/** Runs `fn` outside any task, so that what it starts does not hold on to one. */
+export function outsideTasks<T>(fn: () => T): T {
+  return storage.exit(fn);
+}

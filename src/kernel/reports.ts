@@ -1,0 +1,107 @@
+/*
+ * What the kernel tells about tasks without having been asked: crashes, tasks
+ * nobody joined, operations nobody awaited, cancellations that were swallowed.
+ */
+
+import { type Logger, logTo } from '../base/logger.ts';
+import { errorText, userFrames } from '../base/stack.ts';
+import type { TaskRecord } from './record.ts';
+
+/** How many tasks that were never joined are remembered by name; the rest is only counted. */
+const REMEMBERED = 100;
+
+export class Reports {
+  readonly logger: Logger;
+  readonly #unjoined = new Map<number, string>();
+  #more = 0;
+
+  constructor(logger: Logger) {
+    this.logger = logger;
+  }
+
+  crash(record: TaskRecord): void {
+    logTo(this.logger, 'error', `Task Crash: ${title(record)}\n${errorText(record.outcome)}`);
+  }
+
+  neverAwaited(record: TaskRecord): void {
+    logTo(
+      this.logger,
+      'warn',
+      `${title(record)} ended while its ${record.operation} was still waiting: the operation was never awaited, ` +
+        `and has been withdrawn.${began(record)} Write await in front of it.`,
+    );
+  }
+
+  swallowed(record: TaskRecord, seconds: number): void {
+    const held =
+      record.state === 'PROMISE_WAIT'
+        ? 'It awaits an ordinary promise, which cannot be cancelled: use wait(promise), abortable() or currentSignal().'
+        : 'If it catches errors, let CancelledError through.';
+    logTo(
+      this.logger,
+      'warn',
+      `${title(record)} was cancelled ${seconds} s ago and still runs, in state ${record.state}` +
+        `${record.operation === '' ? '' : ` (${record.operation})`}.${began(record)} ${held}`,
+    );
+  }
+
+  /** A task has ended, and so far nobody has joined it. */
+  unjoined(record: TaskRecord): void {
+    if (this.#unjoined.size < REMEMBERED) this.#unjoined.set(record.id, record.name);
+    else this.#more++;
+  }
+
+  /** It has been joined after all. */
+  joined(record: TaskRecord): void {
+    this.#unjoined.delete(record.id);
+  }
+
+  /** Warns of all tasks that nobody joined, a line for each name. */
+  neverJoined(): void {
+    const byName = new Map<string, number[]>();
+    for (const [id, name] of this.#unjoined) {
+      const ids = byName.get(name);
+      if (ids === undefined) byName.set(name, [id]);
+      else ids.push(id);
+    }
+    for (const [name, ids] of byName) {
+      const text =
+        ids.length === 1
+          ? `Task never joined: Task(id=${ids[0]}, name='${name}'). Join it, put it into a TaskGroup, or spawn it with { daemon: true }.`
+          : `Tasks never joined: ${ids.length} named '${name}' (id=${ids.slice(0, 5).join(', ')}` +
+            `${ids.length > 5 ? ', …' : ''}). Join them, put them into a TaskGroup, or spawn them with { daemon: true }.`;
+      logTo(this.logger, 'warn', text);
+    }
+    if (this.#more > 0) logTo(this.logger, 'warn', `Tasks never joined: ${this.#more} more.`);
+    this.#unjoined.clear();
+    this.#more = 0;
+  }
+}
+
+/** How a task is called in messages. */
+export function title(record: TaskRecord): string {
+  return `Task(id=${record.id}, name='${record.name}')`;
+}
+
+/** Where the operation a task waits in began, as half a sentence; empty when stacks are off. */
+export function began(record: TaskRecord): string {
+  if (record.stack === null) return '';
+  const frame = userFrames(record.stack)[0];
+  return frame === undefined ? '' : ` It began at ${frame.file}:${frame.line}.`;
+}
+
+/** All tasks as a table, in the columns of the monitor's `ps`. */
+export function taskTable(records: Iterable<TaskRecord>, now: number): string {
+  const row = (id: string, state: string, cycles: string, timeout: string, name: string) =>
+    `${id.padEnd(6)} ${state.padEnd(12)} ${cycles.padEnd(10)} ${timeout.padEnd(7)} ${name}`.trimEnd();
+  const lines = [
+    row('Task', 'State', 'Cycles', 'Timeout', 'Name'),
+    row('-'.repeat(6), '-'.repeat(12), '-'.repeat(10), '-'.repeat(7), '-'.repeat(40)),
+  ];
+  for (const record of records) {
+    const left = record.timeoutAt - now;
+    const timeout = Number.isFinite(left) ? left.toFixed(6).slice(0, 7) : 'None';
+    lines.push(row(String(record.id), record.state, String(record.cycles), timeout, record.name));
+  }
+  return lines.join('\n');
+}

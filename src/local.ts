@@ -1,0 +1,69 @@
+/*
+ * Task-local storage: an object whose properties have another value in every task.
+ */
+
+import { callingTask, outsideError, type TaskRecord } from './traps.ts';
+
+function values(local: object, forWriting: boolean): Record<PropertyKey, unknown> | undefined {
+  const task: TaskRecord | undefined = callingTask();
+  if (task === undefined || task.terminated) throw outsideError('A property of a Local');
+  let found = task.locals?.get(local);
+  if (found === undefined && forWriting) {
+    found = Object.create(null) as object;
+    task.locals ??= new Map();
+    task.locals.set(local, found);
+  }
+  return found as Record<PropertyKey, unknown> | undefined;
+}
+
+const handler: ProxyHandler<object> = {
+  get(local, key) {
+    // Symbols are asked for by the language and by debuggers, outside tasks too.
+    if (typeof key === 'symbol' && callingTask() === undefined) return Reflect.get(local, key);
+    return values(local, false)?.[key];
+  },
+  set(local, key, value) {
+    values(local, true)![key] = value;
+    return true;
+  },
+  has(local, key) {
+    return key in (values(local, false) ?? {});
+  },
+  deleteProperty(local, key) {
+    delete values(local, false)?.[key];
+    return true;
+  },
+  ownKeys(local) {
+    return Reflect.ownKeys(values(local, false) ?? {});
+  },
+  getOwnPropertyDescriptor(local, key) {
+    const found = values(local, false);
+    if (found === undefined || !(key in found)) return undefined;
+    return { value: found[key], writable: true, enumerable: true, configurable: true };
+  },
+  defineProperty(local, key, descriptor) {
+    values(local, true)![key] = descriptor.value;
+    return true;
+  },
+};
+
+/** The type of a `Local`: its properties, read and written without `await`. */
+export type Local<T extends object = Record<string, unknown>> = T;
+
+/**
+ * Task-local storage. `info.tag = 1` sets the property for the calling task; a task it spawns starts with
+ * a (shallow) copy, and what either changes later stays its own. A property that was never set is `undefined`.
+ *
+ * Reading and writing do not block and need no `await`, so that logging functions can use it.
+ * @throws RuntimeError on access outside a task
+ * @see Tutorial, "Task-local storage"
+ * @example
+ * const info = new Local<{ tag: number }>();
+ * info.tag = 7;
+ */
+export const Local: new <T extends object = Record<string, unknown>>() => Local<T> = class Local {
+  constructor() {
+    // biome-ignore lint/correctness/noConstructorReturn: the proxy is what users hold.
+    return new Proxy(Object.create(null) as object, handler);
+  }
+} as never;

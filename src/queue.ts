@@ -1,0 +1,255 @@
+/*
+ * Queues between tasks: first in first out, by priority, last in first out.
+ */
+
+import { describe } from './base/callable.ts';
+import { Deque } from './base/deque.ts';
+import { type Compare, Heap, naturalOrder } from './base/heap.ts';
+import { RuntimeError } from './errors.ts';
+import {
+  begin,
+  block,
+  type Claim,
+  enter,
+  pass,
+  RESUME_CLAIM,
+  RESUME_VALUE,
+  refuse,
+  refused,
+  TaskList,
+  type TaskRecord,
+  wakeFirst,
+  wakeSome,
+} from './traps.ts';
+
+/** How a queue keeps its items: what goes in with `push` comes out with `shift`. */
+interface Store<T> {
+  readonly length: number;
+  push(item: T): void;
+  shift(): T | undefined;
+}
+
+/** The tasks that wait to put something, each with its item. */
+class Offers<T> extends TaskList {
+  readonly #items = new Map<TaskRecord, T>();
+  next!: T;
+
+  override add(record: TaskRecord): void {
+    this.#items.set(record, this.next);
+    super.add(record);
+  }
+
+  override remove(record: TaskRecord): void {
+    this.#items.delete(record);
+    super.remove(record);
+  }
+
+  /** The item of the task that has waited longest. */
+  get firstItem(): T {
+    return this.#items.get(this.first as TaskRecord) as T;
+  }
+}
+
+/**
+ * A queue of items between tasks. Waiters are served first come, first served. What a woken getter was
+ * chosen for stays in the queue, reserved for it, until it runs.
+ *
+ * @see Reference manual, "Queues"
+ * @example
+ * const queue = new Queue<number>(10);
+ * await queue.put(1);
+ * const item = await queue.get();
+ * await queue.taskDone();
+ */
+export class Queue<T> implements AsyncIterable<T> {
+  readonly maxsize: number;
+  readonly #store: Store<T>;
+  readonly #getters = new TaskList();
+  readonly #putters = new Offers<T>();
+  readonly #joiners = new TaskList();
+  #reserved = 0;
+  #unfinished = 0;
+
+  readonly #claim: Claim = {
+    take: () => {
+      this.#reserved--;
+      return this.#take();
+    },
+    refuse: () => {
+      this.#reserved--;
+      this.#serve();
+    },
+  };
+
+  /** @param maxsize how many items fit; 0 for any number */
+  constructor(maxsize = 0) {
+    if (typeof maxsize !== 'number')
+      throw new TypeError(`The size of a queue is a number, not ${describe(maxsize)}.`);
+    if (!(maxsize >= 0) || (maxsize % 1 !== 0 && maxsize !== Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`The size of a queue is a whole number, 0 for no limit, not ${maxsize}.`);
+    }
+    this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
+    this.#store = this.makeStore();
+  }
+
+  /** @internal */
+  protected makeStore(): Store<T> {
+    return new Deque<T>();
+  }
+
+  /** True if there is no item. */
+  empty(): boolean {
+    return this.#store.length === 0;
+  }
+
+  /** True if no further item fits. */
+  full(): boolean {
+    return this.maxsize > 0 && this.#store.length >= this.maxsize;
+  }
+
+  /** The number of items, those reserved for a woken getter included. */
+  size(): number {
+    return this.#store.length;
+  }
+
+  /**
+   * Takes an item. Blocks (`QUEUE_GET`) while there is none, or while others wait for one.
+   *
+   * **Cancellation:** nothing has been taken.
+   */
+  get(): Promise<T> {
+    const task = enter();
+    if (task === null) return refused('Queue.get()');
+    if (this.#store.length > this.#reserved) return pass(task, this.#take());
+    return begin(task, 'Queue.get()') ?? block(task, 'QUEUE_GET', this.#getters);
+  }
+
+  /**
+   * Adds an item. Blocks (`QUEUE_PUT`) while the queue is full.
+   *
+   * **Cancellation:** the item has not been added.
+   */
+  put(item: T): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('Queue.put()');
+    if (!this.full()) {
+      try {
+        this.#add(item);
+      } catch (error) {
+        // swallows: nothing; operations reject, also when a comparator throws.
+        return refuse(error);
+      }
+      return pass(task, undefined);
+    }
+    const refusal = begin(task, 'Queue.put()');
+    if (refusal !== null) return refusal;
+    this.#putters.next = item;
+    return block(task, 'QUEUE_PUT', this.#putters);
+  }
+
+  /**
+   * Waits until `taskDone()` has been called for every item that was put. Blocks (`QUEUE_JOIN`) unless it has.
+   *
+   * **Cancellation:** the caller stops waiting.
+   */
+  join(): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('Queue.join()');
+    if (this.#unfinished === 0) return pass(task, undefined);
+    return begin(task, 'Queue.join()') ?? block(task, 'QUEUE_JOIN', this.#joiners);
+  }
+
+  /**
+   * Says that an item has been dealt with. Does not block; the last one wakes all who `join()`.
+   * @throws RuntimeError if it is called more often than `put`
+   */
+  taskDone(): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('Queue.taskDone()');
+    if (this.#unfinished === 0) {
+      return refuse(
+        new RuntimeError('Queue.taskDone() was called more often than items were put. Call it once an item.'),
+      );
+    }
+    this.#unfinished--;
+    if (this.#unfinished === 0) wakeSome(this.#joiners, this.#joiners.length, RESUME_VALUE, undefined);
+    return pass(task, undefined);
+  }
+
+  /** Items as they come, without end. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, never> {
+    for (;;) yield await this.get();
+  }
+
+  #add(item: T): void {
+    this.#store.push(item);
+    this.#unfinished++;
+    this.#serve();
+  }
+
+  /** Takes an item out, which makes room for the putter that has waited longest. */
+  #take(): T {
+    const item = this.#store.shift() as T;
+    if (this.#putters.length > 0) {
+      const offered = this.#putters.firstItem;
+      wakeFirst(this.#putters, RESUME_VALUE, undefined);
+      this.#add(offered);
+    }
+    return item;
+  }
+
+  /** Reserves an item for the getter that has waited longest. */
+  #serve(): void {
+    if (this.#getters.length === 0 || this.#store.length <= this.#reserved) return;
+    this.#reserved++;
+    wakeFirst(this.#getters, RESUME_CLAIM, this.#claim);
+  }
+
+  toString(): string {
+    const limit = this.maxsize === 0 ? '' : ` of ${this.maxsize}`;
+    const waiting = `${this.#getters.length} getting, ${this.#putters.length} putting`;
+    return `${this.constructor.name}(${this.size()}${limit} items, ${waiting})`;
+  }
+}
+
+/**
+ * A queue that gives the smallest item first, and equal ones in the order they came.
+ * @see Reference manual, "Queues"
+ * @example
+ * const queue = new PriorityQueue<[number, string]>();
+ * await queue.put([2, 'later']);
+ * await queue.put([1, 'sooner']);
+ */
+export class PriorityQueue<T> extends Queue<T> {
+  // Filled before the fields of this class exist: Queue's constructor makes the store.
+  declare private order: Compare<T>;
+
+  /** @param compare negative if its first argument goes first; default `<`, arrays element by element */
+  constructor(maxsize = 0, compare: Compare<T> = naturalOrder) {
+    super(maxsize);
+    this.order = compare;
+  }
+
+  /** @internal */
+  protected override makeStore(): Store<T> {
+    return new Heap<T>((a, b) => this.order(a, b));
+  }
+}
+
+/**
+ * A queue that gives the newest item first.
+ * @see Reference manual, "Queues"
+ */
+export class LifoQueue<T> extends Queue<T> {
+  /** @internal */
+  protected override makeStore(): Store<T> {
+    const items: T[] = [];
+    return {
+      get length() {
+        return items.length;
+      },
+      push: (item) => items.push(item),
+      shift: () => items.pop(),
+    };
+  }
+}

@@ -1,0 +1,38 @@
+/*
+ * Scheduling primitives: waiting lists from which to build locks, events and
+ * the like of one's own. See the reference manual for an Event made of one.
+ */
+
+import { schedulerWait, schedulerWake, TaskList } from './traps.ts';
+
+/**
+ * Base class of the scheduling primitives: a list of tasks that wait in it.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export abstract class SchedBase extends TaskList {
+  /**
+   * Suspends the calling task here. Blocks; `reason` becomes the task's state name.
+   *
+   * **Cancellation:** the task leaves the list.
+   */
+  suspend(reason: string): Promise<unknown> {
+    return schedulerWait(this, reason);
+  }
+
+  /** Wakes up to `n` tasks. Does not block. */
+  abstract wake(n?: number): Promise<void>;
+}
+
+/** Wakes tasks one by one, in the order they came: for locks and queues. */
+export class SchedFIFO extends SchedBase {
+  override wake(n = 1): Promise<void> {
+    return schedulerWake(this, n);
+  }
+}
+
+/** Wakes all tasks together: for events. */
+export class SchedBarrier extends SchedBase {
+  override wake(n = this.length): Promise<void> {
+    return schedulerWake(this, n);
+  }
+}

@@ -1,0 +1,249 @@
+/*
+ * Unix signals as something tasks wait for.
+ *
+ * A signal is watched through `process.on` as long as somebody here watches it,
+ * and goes its usual way again (which mostly ends the process) after that.
+ */
+
+import { constants } from 'node:os';
+import { describe } from './base/callable.ts';
+import { Deque } from './base/deque.ts';
+import {
+  atShutdown,
+  begin,
+  block,
+  type Claim,
+  enter,
+  hold,
+  pass,
+  RESUME_CLAIM,
+  RESUME_VALUE,
+  refused,
+  release,
+  TaskList,
+  type TaskRecord,
+  wakeFirst,
+  wakeSome,
+} from './traps.ts';
+
+type Watcher = (signal: NodeJS.Signals) => void;
+
+const watchers = new Map<NodeJS.Signals, Set<Watcher>>();
+
+function onSignal(signal: NodeJS.Signals): void {
+  for (const watcher of [...(watchers.get(signal) ?? [])]) watcher(signal);
+}
+
+function watch(signal: NodeJS.Signals, watcher: Watcher): void {
+  let group = watchers.get(signal);
+  if (group === undefined) {
+    group = new Set();
+    watchers.set(signal, group);
+    process.on(signal, onSignal);
+  }
+  group.add(watcher);
+}
+
+function unwatch(signal: NodeJS.Signals, watcher: Watcher): void {
+  const group = watchers.get(signal);
+  if (group === undefined || !group.delete(watcher) || group.size > 0) return;
+  watchers.delete(signal);
+  process.off(signal, onSignal);
+}
+
+function signalName(signal: unknown): NodeJS.Signals {
+  const known = constants.signals as Record<string, number>;
+  const name = typeof signal === 'number' ? Object.keys(known).find((key) => known[key] === signal) : signal;
+  if (typeof name === 'string' && name in known) return name as NodeJS.Signals;
+  throw new TypeError(`A signal is a name such as 'SIGHUP', not ${describe(signal)}.`);
+}
+
+/** Tasks that wait for a signal. Node does not count that as work to do, so each keeps its kernel's process alive. */
+class SignalWaiters extends TaskList {
+  override add(record: TaskRecord): void {
+    super.add(record);
+    hold(record);
+  }
+
+  override remove(record: TaskRecord): void {
+    if (record.list === this) release(record);
+    super.remove(record);
+  }
+}
+
+/** Watches signals from its construction until it is closed, or the kernels whose tasks waited for it have shut down. */
+abstract class SignalSource implements Disposable {
+  readonly #signals: NodeJS.Signals[];
+  readonly #watcher: Watcher = (signal) => this.arrived(signal);
+  readonly #kernels = new WeakSet<object>();
+  #watching = false;
+  #users = 0;
+
+  constructor(signals: (NodeJS.Signals | number)[]) {
+    if (signals.length === 0) {
+      throw new TypeError(
+        `${this.constructor.name} wants at least one signal: new ${this.constructor.name}('SIGHUP').`,
+      );
+    }
+    this.#signals = signals.map(signalName);
+    this.#watch();
+  }
+
+  /** @internal */
+  protected abstract arrived(signal: NodeJS.Signals): void;
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    for (const signal of this.#signals) watch(signal, this.#watcher);
+  }
+
+  /** @internal Before a task waits: watches again if need be, until that task's kernel shuts down. */
+  protected use(task: TaskRecord): void {
+    this.#watch();
+    if (this.#kernels.has(task.core)) return;
+    this.#kernels.add(task.core);
+    this.#users++;
+    atShutdown(task, () => {
+      this.#kernels.delete(task.core);
+      if (--this.#users === 0) this.close();
+    });
+  }
+
+  /** Stops watching. Signals go their usual way again. Does not block. */
+  close(): void {
+    if (!this.#watching) return;
+    this.#watching = false;
+    for (const signal of this.#signals) unwatch(signal, this.#watcher);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * An event that is set when a signal arrives. It may be made outside the kernel, and watches from then on: the signal
+ * does not end the process.
+ *
+ * @see Tutorial, "Signals"
+ * @example
+ * using goodbye = new SignalEvent('SIGHUP');
+ * await goodbye.wait();
+ */
+export class SignalEvent extends SignalSource {
+  #set = false;
+  readonly #waiting = new SignalWaiters();
+
+  /** @param signals names such as `'SIGHUP'`; any of them sets the event */
+  constructor(...signals: (NodeJS.Signals | number)[]) {
+    super(signals);
+  }
+
+  /** @internal */
+  protected override arrived(): void {
+    this.#raise();
+  }
+
+  #raise(): void {
+    this.#set = true;
+    wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, undefined);
+  }
+
+  /**
+   * Waits for the signal. Blocks (`SIGNAL_WAIT`) unless the event is set.
+   *
+   * **Cancellation:** the task stops waiting; the signal is still watched.
+   */
+  wait(): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('SignalEvent.wait()');
+    if (this.#set) return pass(task, undefined);
+    const refusal = begin(task, 'SignalEvent.wait()');
+    if (refusal !== null) return refusal;
+    this.use(task);
+    return block(task, 'SIGNAL_WAIT', this.#waiting);
+  }
+
+  /** Sets the event as if the signal had come. Does not block. */
+  set(): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('SignalEvent.set()');
+    this.#raise();
+    return pass(task, undefined);
+  }
+
+  clear(): void {
+    this.#set = false;
+  }
+
+  isSet(): boolean {
+    return this.#set;
+  }
+}
+
+/**
+ * A queue of the signals that arrive.
+ * @see Tutorial, "Signals"
+ * @example
+ * using signals = new SignalQueue('SIGUSR1', 'SIGUSR2');
+ * const name = await signals.get();
+ */
+export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Signals> {
+  readonly #arrived = new Deque<NodeJS.Signals>();
+  readonly #waiting = new SignalWaiters();
+  #reserved = 0;
+
+  readonly #claim: Claim = {
+    take: () => {
+      this.#reserved--;
+      return this.#arrived.shift();
+    },
+    refuse: () => {
+      this.#reserved--;
+      this.#serve();
+    },
+  };
+
+  /** @param signals names such as `'SIGHUP'` */
+  constructor(...signals: (NodeJS.Signals | number)[]) {
+    super(signals);
+  }
+
+  /** @internal */
+  protected override arrived(signal: NodeJS.Signals): void {
+    this.#arrived.push(signal);
+    this.#serve();
+  }
+
+  #serve(): void {
+    if (this.#waiting.length === 0 || this.#arrived.length <= this.#reserved) return;
+    this.#reserved++;
+    wakeFirst(this.#waiting, RESUME_CLAIM, this.#claim);
+  }
+
+  /**
+   * The name of the next signal. Blocks (`SIGNAL_WAIT`) until one has arrived.
+   *
+   * **Cancellation:** no signal has been taken.
+   */
+  get(): Promise<NodeJS.Signals> {
+    const task = enter();
+    if (task === null) return refused('SignalQueue.get()');
+    if (this.#arrived.length > this.#reserved) return pass(task, this.#arrived.shift() as NodeJS.Signals);
+    const refusal = begin(task, 'SignalQueue.get()');
+    if (refusal !== null) return refusal;
+    this.use(task);
+    return block(task, 'SIGNAL_WAIT', this.#waiting);
+  }
+
+  /** How many signals have arrived and have not been taken. */
+  size(): number {
+    return this.#arrived.length;
+  }
+
+  /** Signals as they arrive, without end. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<NodeJS.Signals, never> {
+    for (;;) yield await this.get();
+  }
+}

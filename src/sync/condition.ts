@@ -1,0 +1,146 @@
+/*
+ * Condition variables.
+ */
+
+import { type Callable, callable, isThenable } from '../base/callable.ts';
+import { RuntimeError } from '../errors.ts';
+import {
+  begin,
+  block,
+  enter,
+  enterComposite,
+  pass,
+  RESUME_VALUE,
+  refuse,
+  refused,
+  shield,
+  TaskList,
+  type TaskRecord,
+  unshield,
+  wakeSome,
+} from '../traps.ts';
+import type { Guard } from './guard.ts';
+import { Lock, type RLock } from './lock.ts';
+
+/**
+ * A condition variable over a lock (by default one of its own): tasks that hold the lock wait for
+ * something to become true, and are notified by tasks that made it so.
+ * @see Reference manual, "Synchronization Primitives"
+ */
+export class Condition {
+  readonly #lock: Lock | RLock;
+  readonly #waiting = new TaskList();
+
+  constructor(lock: Lock | RLock = new Lock()) {
+    this.#lock = lock;
+  }
+
+  /** Acquires the underlying lock. Blocks as the lock does. */
+  acquire(): Promise<Guard> {
+    return this.#lock.acquire();
+  }
+
+  /** Releases the underlying lock. Does not block. */
+  release(): Promise<void> {
+    return this.#lock.release();
+  }
+
+  /** True while somebody holds the lock. */
+  locked(): boolean {
+    return this.#lock.locked();
+  }
+
+  /** Runs `fn(...args)` while holding the lock. */
+  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
+    return this.#lock.with(fn, ...args);
+  }
+
+  /**
+   * Releases the lock, waits to be notified, and acquires the lock again. Blocks (`COND_WAIT`).
+   * What was waited for may be over by then: test it again, in a loop, or use `waitFor`.
+   *
+   * **Cancellation:** the error comes only after the lock has been acquired again.
+   * @throws RuntimeError if the caller does not hold the lock
+   */
+  wait(): Promise<void> {
+    const task = enterComposite('Condition.wait()');
+    if (task === null) return refused('Condition.wait()');
+    if (!this.#lock.heldBy(task)) return refuse(notHeld('wait'));
+    return this.#wait(task);
+  }
+
+  async #wait(task: TaskRecord): Promise<void> {
+    // A cancellation that is already due comes before the lock is given away.
+    const refusal = begin(task, 'Condition.wait()');
+    if (refusal !== null) return refusal;
+    const depth = this.#lock.suspendHold();
+    try {
+      await block(task, 'COND_WAIT', this.#waiting);
+    } finally {
+      shield(task);
+      try {
+        await this.#lock.restoreHold(depth);
+      } finally {
+        unshield(task);
+      }
+    }
+  }
+
+  /**
+   * Waits until `predicate()` gives something true, and gives that. The predicate is tested at once, and
+   * again after each notification, while the lock is held. Blocks (`COND_WAIT`) unless it is true at once.
+   *
+   * **Cancellation:** the error comes only after the lock has been acquired again.
+   * @throws RuntimeError if the caller does not hold the lock
+   */
+  waitFor<T>(predicate: () => T | PromiseLike<T>): Promise<T> {
+    const test = callable(predicate, 'Condition.waitFor') as () => T;
+    const task = enterComposite('Condition.waitFor()');
+    if (task === null) return refused('Condition.waitFor()');
+    if (!this.#lock.heldBy(task)) return refuse(notHeld('waitFor'));
+    return this.#waitFor(task, test);
+  }
+
+  async #waitFor<T>(task: TaskRecord, test: () => T | PromiseLike<T>): Promise<T> {
+    for (;;) {
+      const answer = test();
+      const truth = isThenable(answer) ? await answer : answer;
+      if (truth) return truth as T;
+      await this.#wait(task);
+    }
+  }
+
+  /**
+   * Wakes up to `n` tasks that wait, in the order they came. Does not block: they go on when the lock is free.
+   * @throws RuntimeError if the caller does not hold the lock
+   */
+  notify(n = 1): Promise<void> {
+    return this.#notify('notify', n);
+  }
+
+  /**
+   * Wakes every task that waits. Does not block.
+   * @throws RuntimeError if the caller does not hold the lock
+   */
+  notifyAll(): Promise<void> {
+    return this.#notify('notifyAll', this.#waiting.length);
+  }
+
+  #notify(who: string, n: number): Promise<void> {
+    const task = enter();
+    if (task === null) return refused(`Condition.${who}()`);
+    if (!this.#lock.heldBy(task)) return refuse(notHeld(who));
+    wakeSome(this.#waiting, n, RESUME_VALUE, undefined);
+    return pass(task, undefined);
+  }
+
+  toString(): string {
+    return `Condition(${this.locked() ? 'locked' : 'unlocked'}, ${this.#waiting.length} waiting)`;
+  }
+}
+
+function notHeld(who: string): RuntimeError {
+  return new RuntimeError(
+    `Condition.${who}() was called without holding the lock. Write await using _ = await condition.acquire() first.`,
+  );
+}

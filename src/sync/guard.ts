@@ -1,0 +1,38 @@
+/*
+ * What `acquire()` gives: proof of holding something, to be disposed of.
+ */
+
+/** What a guard lets go of. */
+interface Releasable {
+  /** Lets go, from wherever the guard is disposed of. */
+  letGo(): void;
+}
+
+/**
+ * Held until it is disposed of: `await using _ = await lock.acquire()`.
+ * Disposing twice, or after an explicit `release()` by way of the guard, does nothing.
+ */
+export class Guard implements Disposable, AsyncDisposable {
+  #held: Releasable | null;
+
+  /** @internal */
+  constructor(held: Releasable) {
+    this.#held = held;
+  }
+
+  /** Releases what is held. Does not block. */
+  release(): void {
+    const held = this.#held;
+    this.#held = null;
+    held?.letGo();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,105 @@
+/*
+ * Semaphores: a number of permits, bounded or not.
+ */
+
+import { type Callable, callable, describe } from '../base/callable.ts';
+import { RuntimeError } from '../errors.ts';
+import { enter, enterComposite, pass, refuse, refused } from '../traps.ts';
+import type { Guard } from './guard.ts';
+import { Guard as PermitGuard } from './guard.ts';
+import { withGuard } from './lock.ts';
+import { Permits } from './permits.ts';
+
+/**
+ * A counter of permits: `acquire()` takes one, `release()` gives one back. First come, first served.
+ * @see Reference manual, "Synchronization Primitives"
+ */
+export class Semaphore {
+  readonly #permits: Permits<Guard>;
+
+  /** @param value the permits to begin with; 0 is allowed */
+  constructor(value = 1) {
+    if (typeof value !== 'number')
+      throw new TypeError(`A semaphore starts with a number of permits, not ${describe(value)}.`);
+    if (!Number.isInteger(value) || value < 0) {
+      throw new RangeError(`A semaphore starts with a whole number of permits, 0 or more, not ${value}.`);
+    }
+    this.#permits = new Permits(
+      value,
+      'SEMA_ACQUIRE',
+      `${this.constructor.name}.acquire()`,
+      () => new PermitGuard(this),
+    );
+  }
+
+  /** The permits that are free. */
+  get value(): number {
+    return this.#permits.free;
+  }
+
+  /**
+   * Takes a permit. Blocks (`SEMA_ACQUIRE`) while there is none.
+   *
+   * **Cancellation:** the task leaves the line, without a permit.
+   */
+  acquire(): Promise<Guard> {
+    return this.#permits.acquire();
+  }
+
+  /** Gives a permit back; the task that has waited longest gets it. Does not block. */
+  release(): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('Semaphore.release()');
+    try {
+      this.letGo();
+    } catch (error) {
+      // swallows: nothing; operations reject.
+      return refuse(error);
+    }
+    return pass(task, undefined);
+  }
+
+  /** @internal */
+  letGo(): void {
+    this.#permits.release();
+  }
+
+  /** True while no permit is free. */
+  locked(): boolean {
+    return this.#permits.free === 0;
+  }
+
+  /** Runs `fn(...args)` while holding a permit. */
+  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
+    const target = callable(fn, 'Semaphore.with');
+    if (enterComposite('Semaphore.with()') === null) return refused('Semaphore.with()');
+    return withGuard(() => this.acquire(), target, args) as Promise<Awaited<T>>;
+  }
+
+  toString(): string {
+    return this.#permits.describe(this.constructor.name, `value ${this.value}`);
+  }
+}
+
+/**
+ * A semaphore that never has more permits than it began with.
+ * @see Reference manual, "Synchronization Primitives"
+ */
+export class BoundedSemaphore extends Semaphore {
+  readonly #bound: number;
+
+  constructor(value = 1) {
+    super(value);
+    this.#bound = value;
+  }
+
+  /** @internal */
+  override letGo(): void {
+    if (this.value === this.#bound) {
+      throw new RuntimeError(
+        `BoundedSemaphore.release() was called more often than acquire(); its bound is ${this.#bound}.`,
+      );
+    }
+    super.letGo();
+  }
+}

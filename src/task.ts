@@ -1,0 +1,223 @@
+/*
+ * Tasks as users meet them: spawning one, and joining, cancelling and looking
+ * at it. What the kernel knows of a task is in kernel/record.ts.
+ */
+
+import { relative } from 'node:path';
+import { type AnyFunction, type Callable, Coroutine, callable, isOptions } from './base/callable.ts';
+import { type Frame, userFrames } from './base/stack.ts';
+import { RuntimeError, TaskCancelled } from './errors.ts';
+import {
+  awaitEnd,
+  enter,
+  getCurrent,
+  markJoined,
+  note,
+  pass,
+  refuse,
+  refused,
+  requestCancel,
+  spawnTask,
+  TaskRecord,
+} from './traps.ts';
+
+/** Options of `task.cancel()`. */
+export interface CancelOptions {
+  /** False to return at once instead of waiting until the task has ended. */
+  blocking?: boolean;
+  /** The error class, or the error, to throw into the task. Default `TaskCancelled`. */
+  exc?: (new (message?: string) => Error) | Error;
+}
+
+/** Options of `spawn()`. */
+export interface SpawnOptions {
+  /** The task is never joined, and nobody wants its result. */
+  daemon?: boolean;
+  /** What to call it, instead of the function's name. */
+  name?: string;
+}
+
+/**
+ * A function that runs concurrently with others. Made by `spawn()`.
+ * @see Reference manual, "Tasks"
+ */
+export class Task<T = unknown> extends TaskRecord {
+  declare private readonly produces: T;
+
+  /**
+   * Waits for the task to end, and gives its result. Blocks (`TASK_JOIN`) unless the task has ended.
+   *
+   * **Cancellation:** the caller stops waiting; the task goes on, and can be joined again.
+   * @throws TaskError if the task failed or was cancelled; `cause` is the task's own exception
+   * @see Reference manual, "Tasks"
+   * @example
+   * const task = await spawn(countdown, 10);
+   * const result = await task.join();
+   */
+  join(): Promise<T> {
+    const caller = enter();
+    if (caller === null) return refused('Task.join()');
+    markJoined(this);
+    if (!this.terminated) return awaitEnd(caller, this, 'joiners', 'Task.join()');
+    if (!this.failed) return pass(caller, this.outcome as T);
+    try {
+      return this.take() as never;
+    } catch (error) {
+      // swallows: nothing; operations reject.
+      return refuse(error);
+    }
+  }
+
+  /**
+   * Waits for the task to end. Gives nothing and throws nothing of the task's; it does not count
+   * as joining. Blocks (`TASK_JOIN`) unless the task has ended.
+   *
+   * **Cancellation:** the caller stops waiting; the task goes on.
+   * @see Reference manual, "Tasks"
+   */
+  wait(): Promise<void> {
+    const caller = enter();
+    if (caller === null) return refused('Task.wait()');
+    return this.terminated ? pass(caller, undefined) : awaitEnd(caller, this, 'waiters', 'Task.wait()');
+  }
+
+  /**
+   * Asks the task to stop: `exc` is thrown at the operation it is blocked in, or else at the next
+   * one that blocks. Then waits until it has ended, unless `blocking` is false.
+   *
+   * A task is cancelled only once; further calls just wait. A task that has ended is left alone.
+   * What the task throws while it stops is logged, not thrown here.
+   *
+   * **Cancellation:** the caller stops waiting; the request stands.
+   * @see Reference manual, "Tasks"
+   */
+  cancel({ blocking = true, exc = TaskCancelled }: CancelOptions = {}): Promise<void> {
+    const caller = enter();
+    if (caller === null) return refused('Task.cancel()');
+    if (this.terminated) return pass(caller, undefined);
+    if (blocking && caller === this) {
+      const advice =
+        'Write await task.cancel({ blocking: false }); the next operation that blocks then throws.';
+      return refuse(new RuntimeError(`${this} cancelled itself and would wait for its own end. ${advice}`));
+    }
+    note(caller, 'cancelTask', [this, exc]);
+    requestCancel(this, exc, caller);
+    return blocking ? awaitEnd(caller, this, 'waiters', 'Task.cancel()') : pass(caller, undefined);
+  }
+
+  /**
+   * The task's result.
+   * @throws RuntimeError before the task has ended
+   * @throws the task's own exception, if it failed
+   */
+  get result(): T {
+    this.#mustHaveEnded('result');
+    if (this.failed) throw this.outcome;
+    return this.outcome as T;
+  }
+
+  /**
+   * The exception the task failed with, or null.
+   * @throws RuntimeError before the task has ended
+   */
+  get exception(): unknown {
+    this.#mustHaveEnded('exception');
+    return this.failed ? this.outcome : null;
+  }
+
+  #mustHaveEnded(what: string): void {
+    if (this.terminated) return;
+    throw new RuntimeError(`${this} has not ended, so it has no ${what} yet. Write await task.join() first.`);
+  }
+
+  /**
+   * `[filename, line]` of the operation the task is blocked in, in the user's own code. Null while
+   * the task runs, and when stacks are off.
+   * @see Reference manual, "Debugging and Diagnostics"
+   */
+  where(): [filename: string, line: number] | null {
+    const frame = this.#frames()[0];
+    return frame === undefined ? null : [frame.file, frame.line];
+  }
+
+  /**
+   * The chain of functions the task is blocked in, the user's lines only, most recent call last.
+   * @see Reference manual, "Debugging and Diagnostics"
+   */
+  traceback(): string {
+    const title = `Stack for Task(id=${this.id}, name='${this.name}', state='${this.state}')`;
+    if (this.terminated) return `${title}: no stack, the task has ended.`;
+    if (!this.core.stacks) {
+      return `${title}: no stack. Turn stacks on with run({ stacks: true }, …) or the environment variable CURIO_STACKS=1.`;
+    }
+    const frames = this.#frames();
+    if (frames.length === 0) return `${title}: no stack, the task is not blocked in an operation.`;
+    const lines = frames
+      .reverse()
+      .map((frame) => `  File "${frame.file}", line ${frame.line}, in ${frame.fn}`);
+    return `${title} (most recent call last):\n${lines.join('\n')}`;
+  }
+
+  /** `Task(id=3, name='child', state='TIME_SLEEP') at file.ts:9` */
+  override toString(): string {
+    const where = this.where();
+    const place = where === null ? '' : ` at ${relative(process.cwd(), where[0])}:${where[1]}`;
+    return `Task(id=${this.id}, name='${this.name}', state='${this.state}')${place}`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
+  #frames(): Frame[] {
+    return this.stack === null ? [] : userFrames(this.stack);
+  }
+}
+
+/**
+ * Starts a task that runs `fn(...args)` concurrently with its spawner, and gives the task. Does not
+ * block: the new task first runs when its spawner blocks, in the order of spawning.
+ *
+ * @throws TypeError for a promise, a class, or anything else that is not a function
+ * @see Reference manual, "Tasks"
+ * @example
+ * const task = await spawn(echoClient, client, address);
+ * const logger = await spawn({ daemon: true, name: 'logger' }, writeLog);
+ */
+export function spawn<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Task<Awaited<T>>>;
+export function spawn<A extends unknown[], T>(
+  options: SpawnOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
+export function spawn(...call: unknown[]): Promise<Task<unknown>> {
+  const options = isOptions(call[0]) ? (call.shift() as SpawnOptions) : undefined;
+  const [target, ...args] = call;
+  const fn = callable(target, 'spawn');
+  const parent = enter();
+  if (parent === null) return refused('spawn()');
+  return pass(parent, newTask(parent, fn, args, options?.daemon, options?.name ?? nameOf(target)));
+}
+
+/** Creates a task on behalf of `parent`. Not part of the package's surface. */
+export function newTask(
+  parent: TaskRecord,
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  daemon?: boolean,
+  name?: string,
+): Task<unknown> {
+  return spawnTask(parent, fn as AnyFunction, args, daemon, name) as Task<unknown>;
+}
+
+function nameOf(target: unknown): string | undefined {
+  return target instanceof Coroutine ? target.name : undefined;
+}
+
+/**
+ * The calling task. Does not block.
+ * @see Reference manual, "Tasks"
+ */
+export function currentTask(): Promise<Task<unknown>> {
+  return getCurrent();
+}

@@ -1,0 +1,229 @@
+/*
+ * Sleeping, the clock, and timeouts with the seeds' rules for nesting them.
+ */
+
+import { type Callable, callable, checkSeconds, describe, isOptions } from './base/callable.ts';
+import { RuntimeError, TaskTimeout, TimeoutCancellationError, UncaughtTimeoutError } from './errors.ts';
+import type { TaskRecord, TimeoutFrame } from './traps.ts';
+import * as traps from './traps.ts';
+
+/**
+ * Sleeps for `seconds` (fractions allowed), at least. Zero or less only lets the other ready tasks go first. Blocks.
+ * Gives the kernel's clock, in seconds, at the time of waking.
+ *
+ * **Cancellation:** the sleep is cut short.
+ * @throws TypeError for NaN, or what is not a number
+ * @see Reference manual, "Time"
+ */
+export function sleep(seconds: number): Promise<number> {
+  return traps.sleep(checkSeconds(seconds, 'sleep'));
+}
+
+/**
+ * The kernel's monotonic clock, in seconds. Does not block.
+ * @see Reference manual, "Time"
+ */
+export function clock(): Promise<number> {
+  return traps.clock();
+}
+
+/** Options of `timeoutAfter()`. */
+export interface TimeoutOptions {
+  /** Also end a loop that never blocks. */
+  hard?: boolean;
+}
+
+/** Options of `ignoreAfter()`. */
+export interface IgnoreOptions<R> {
+  /** What to give when the time is up. Default `undefined`. */
+  timeoutResult?: R;
+}
+
+/**
+ * Several statements under one timeout: what `timeoutAfter(seconds)` and `ignoreAfter(seconds)` give
+ * without a function. It runs once.
+ * @see Reference manual, "Timeouts"
+ */
+export class TimeoutScope<R = never> {
+  readonly #seconds: number | null;
+  readonly #ignore: boolean;
+  readonly #timeoutResult: R | undefined;
+  #used = false;
+  /** True once this scope's own time has run out. */
+  expired = false;
+  /** True after a normal end; the `timeoutResult` once the time has run out. */
+  result: true | R | undefined = true;
+
+  /** @internal */
+  constructor(seconds: number | null, ignore: boolean, timeoutResult: R | undefined) {
+    this.#seconds = seconds;
+    this.#ignore = ignore;
+    this.#timeoutResult = timeoutResult;
+  }
+
+  /**
+   * Runs `fn(...args)` under the scope's timeout, and gives its result.
+   *
+   * **Cancellation:** as `fn`.
+   * @throws TaskTimeout when the time is up (an `ignoreAfter` scope gives its `timeoutResult` instead)
+   * @throws RuntimeError if the scope has been used before
+   */
+  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R> {
+    const target = callable(fn, 'TimeoutScope.run');
+    const task = traps.enterComposite('TimeoutScope.run()');
+    if (task === null) return traps.refused('TimeoutScope.run()');
+    if (this.#used)
+      return traps.refuse(new RuntimeError('A timeout scope runs once. Make a new one for the next block.'));
+    this.#used = true;
+    return this.#limit(task, target, args) as Promise<Awaited<T> | R>;
+  }
+
+  async #limit(task: TaskRecord, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
+    const frame = traps.enterTimeout(task, this.#seconds);
+    let result: unknown;
+    try {
+      result = await fn(...args);
+    } catch (error) {
+      traps.leaveTimeout(task, frame);
+      if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)
+        return this.#judge(error, frame);
+      throw error;
+    }
+    const now = traps.leaveTimeout(task, frame);
+    if (now > frame.deadline && this.#seconds !== null && this.#seconds > 0)
+      warnLate(task, frame, now, this.#seconds);
+    return result;
+  }
+
+  /** Decides what a timeout that leaves this scope means here. */
+  #judge(error: TaskTimeout | TimeoutCancellationError, frame: TimeoutFrame): unknown {
+    // The error carries the clock of its expiry. The outermost scope that was due at that
+    // time is the one it belongs to.
+    const owner = traps.overdue(frame, error.clock);
+    if (owner === null) {
+      throw new UncaughtTimeoutError(
+        'A timeout inside this one expired and was not caught. Every timeoutAfter() needs a handler for its TaskTimeout; ' +
+          'use ignoreAfter() where none is wanted.',
+        { cause: error },
+      );
+    }
+    if (owner !== frame) throw error instanceof TimeoutCancellationError ? error : outerTimeout(error);
+    this.expired = true;
+    this.result = this.#timeoutResult;
+    if (this.#ignore) return this.#timeoutResult;
+    throw error instanceof TaskTimeout ? error : ownTimeout(error);
+  }
+}
+
+function outerTimeout(error: TaskTimeout): TimeoutCancellationError {
+  const outer = new TimeoutCancellationError('A timeout around this one expired.', { cause: error });
+  outer.clock = error.clock;
+  return outer;
+}
+
+function ownTimeout(error: TimeoutCancellationError): TaskTimeout {
+  // The TaskTimeout that the inner scopes wrapped is the one to show again.
+  if (error.cause instanceof TaskTimeout) return error.cause;
+  const own = new TaskTimeout('The timeout expired.', { cause: error });
+  own.clock = error.clock;
+  return own;
+}
+
+function warnLate(task: TaskRecord, frame: TimeoutFrame, now: number, seconds: number): void {
+  traps.report(
+    task,
+    'warn',
+    `${traps.title(task)}: a block with a timeout of ${seconds} s ended ${(now - frame.deadline).toFixed(3)} s after it. ` +
+      'Nothing in it blocked at that time, so it could not be interrupted.',
+  );
+}
+
+/**
+ * Runs `fn(...args)`, and interrupts what it is blocked in when it has not ended after `seconds`
+ * (null: never). Gives its result. Without a function: a scope, for `await scope.run(fn)`.
+ *
+ * Only blocking operations are interrupted. Nested timeouts report as the manual says: the scope whose
+ * time is up throws `TaskTimeout`, those inside it `TimeoutCancellationError`.
+ *
+ * **Cancellation:** as `fn`; no timer is left behind.
+ * @throws TaskTimeout when the time is up
+ * @throws UncaughtTimeoutError when a timeout inside `fn` expired and nobody caught it
+ * @throws TypeError for NaN, or what is not a number or a function
+ * @see Reference manual, "Timeouts"
+ * @example
+ * try {
+ *   await timeoutAfter(10, () => kid.join());
+ * } catch (error) {
+ *   if (!(error instanceof TaskTimeout)) throw error;
+ *   await kid.cancel();
+ * }
+ */
+export function timeoutAfter(seconds: number | null): TimeoutScope;
+export function timeoutAfter<A extends unknown[], T>(
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+export function timeoutAfter<A extends unknown[], T>(
+  options: TimeoutOptions,
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+export function timeoutAfter(...call: unknown[]): TimeoutScope | Promise<unknown> {
+  if (isOptions(call[0])) {
+    const { hard } = call.shift() as TimeoutOptions;
+    if (hard)
+      throw new RuntimeError('timeoutAfter({ hard: true }) comes with the monitor, which is not there yet.');
+  }
+  return limit('timeoutAfter', call, false, undefined) as TimeoutScope | Promise<unknown>;
+}
+
+/**
+ * Like `timeoutAfter`, but when the time is up it gives `timeoutResult` (default `undefined`) instead
+ * of throwing. Without a function: a scope, whose `expired` tells.
+ *
+ * **Cancellation:** as `fn`; no timer is left behind.
+ * @throws UncaughtTimeoutError when a timeout inside `fn` expired and nobody caught it
+ * @throws TypeError for NaN, or what is not a number or a function
+ * @see Reference manual, "Timeouts"
+ */
+export function ignoreAfter(seconds: number | null): TimeoutScope<undefined>;
+export function ignoreAfter<R>(options: IgnoreOptions<R>, seconds: number | null): TimeoutScope<R>;
+export function ignoreAfter<A extends unknown[], T>(
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T> | undefined>;
+export function ignoreAfter<R, A extends unknown[], T>(
+  options: IgnoreOptions<R>,
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T> | R>;
+export function ignoreAfter(...call: unknown[]): TimeoutScope<unknown> | Promise<unknown> {
+  const options = isOptions(call[0]) ? (call.shift() as IgnoreOptions<unknown>) : undefined;
+  return limit('ignoreAfter', call, true, options?.timeoutResult);
+}
+
+function limit(
+  who: string,
+  call: unknown[],
+  ignore: boolean,
+  timeoutResult: unknown,
+): TimeoutScope<unknown> | Promise<unknown> {
+  const [seconds, fn, ...args] = call;
+  if (typeof seconds === 'function') {
+    throw new TypeError(
+      `${who}() wants the seconds first: ${who}(seconds, fn, ...args), not ${describe(seconds)}.`,
+    );
+  }
+  const scope = new TimeoutScope(
+    seconds === null ? null : checkSeconds(seconds as number, who),
+    ignore,
+    timeoutResult,
+  );
+  if (call.length === 1) return scope;
+  callable(fn, who);
+  return scope.run(fn as Callable<unknown[], unknown>, ...args);
+}

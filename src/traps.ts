@@ -1,0 +1,549 @@
+/*
+ * The wall: the one module that reaches the kernel. Above it stand tasks, locks,
+ * queues, sockets and all the rest; none of them knows how a task is suspended
+ * or which queue it then stands in.
+ *
+ * The first half are the traps of the reference manual, which `curio/traps`
+ * shows to users. The second half is what the library's own modules need
+ * besides: synchronous, unchecked, and not exported from the package.
+ *
+ * An operation is written so: ask `enter` (does not block) or `begin` (may
+ * block) for the calling task; if there is none return `refused`; do the work;
+ * return `pass` with the result, or `block`.
+ */
+
+import { type AnyFunction, describe, isThenable } from './base/callable.ts';
+import { type LogLevel, logTo } from './base/logger.ts';
+import { captureStack, userFrames } from './base/stack.ts';
+import {
+  CancelledError,
+  ReadResourceBusy,
+  RuntimeError,
+  TaskCancelled,
+  TaskTimeout,
+  WriteResourceBusy,
+} from './errors.ts';
+import { callingTask, outsideTasks } from './kernel/context.ts';
+import { FREE_OPERATIONS, refuse } from './kernel/core.ts';
+import {
+  type Claim,
+  RESUME_CLAIM,
+  RESUME_ERROR,
+  RESUME_VALUE,
+  TaskRecord,
+  type TaskState,
+  type Waitable,
+} from './kernel/record.ts';
+import { title } from './kernel/reports.ts';
+import { WaitSlot } from './kernel/slot.ts';
+import { TaskList } from './kernel/tasklist.ts';
+import { TimeoutFrame } from './kernel/timeouts.ts';
+import type { Kernel } from './run.ts';
+import type { Task } from './task.ts';
+
+export type { Claim, TaskState, Waitable };
+export {
+  callingTask,
+  outsideTasks,
+  RESUME_CLAIM,
+  RESUME_ERROR,
+  RESUME_VALUE,
+  refuse,
+  TaskList,
+  TaskRecord,
+  TimeoutFrame,
+  title,
+  WaitSlot,
+};
+
+const DONE = Promise.resolve();
+const NEVER = Number.POSITIVE_INFINITY;
+
+// ---- The traps of the reference manual ----------------------------------------------------
+
+/** Whatever can be waited for until it is readable or writable: a descriptor, or an object that has one. */
+export type FileLike = number | { fileno(): number } | { readonly readiness: Readiness };
+
+/** The two places where tasks wait for a socket or descriptor. */
+export interface Readiness {
+  readonly reader: WaitSlot;
+  readonly writer: WaitSlot;
+  /** True if a wait in this direction would be over at once. */
+  poll(direction: 'reader' | 'writer'): boolean;
+}
+
+/**
+ * Waits until there is something to read. Blocks (`READ_WAIT`).
+ *
+ * **Cancellation:** nothing has been read, and the next waiter starts afresh.
+ * @throws ReadResourceBusy if another task already waits to read
+ * @throws NotSupportedError for a bare descriptor on the portable driver
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function readWait(file: FileLike): Promise<void> {
+  return ioWait(file, 'reader', 'readWait', 'READ_WAIT');
+}
+
+/**
+ * Waits until something can be written. Blocks (`WRITE_WAIT`).
+ *
+ * **Cancellation:** nothing has been written.
+ * @throws WriteResourceBusy if another task already waits to write
+ * @throws NotSupportedError for a bare descriptor on the portable driver
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function writeWait(file: FileLike): Promise<void> {
+  return ioWait(file, 'writer', 'writeWait', 'WRITE_WAIT');
+}
+
+/**
+ * The tasks that wait on `file`: `[reader, writer]`, null where there is none. Does not block.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function ioWaiting(
+  file: FileLike,
+): Promise<[reader: Task<unknown> | null, writer: Task<unknown> | null]> {
+  const task = enter();
+  if (task === null) return refused('ioWaiting()');
+  const readiness = knownReadiness(file);
+  const waiting = (slot: WaitSlot | undefined) => (slot?.task ?? null) as Task<unknown> | null;
+  return pass(task, [waiting(readiness?.reader), waiting(readiness?.writer)]);
+}
+
+/**
+ * Waits for an ordinary promise and gives its value, or throws its error. Blocks (`FUTURE_WAIT`).
+ *
+ * **Cancellation:** the task is released at once; what the promise does later is ignored.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function futureWait<T>(promise: PromiseLike<T>): Promise<T> {
+  const task = callingTask();
+  if (task === undefined) return refused('wait()');
+  const refusal = task.core.beginBlocking(task, 'wait()');
+  if (refusal !== null) return refusal;
+  if (!isThenable(promise)) throw new TypeError(`wait() wants a promise, not ${describe(promise)}.`);
+  note(task, 'futureWait', [promise]);
+  const slot = new WaitSlot();
+  const result = task.core.suspend<T>(task, 'FUTURE_WAIT', slot);
+  try {
+    promise.then(
+      (value) => slot.wake(value),
+      (error) => slot.fail(error),
+    );
+  } catch (error) {
+    // swallows: nothing; a thenable that throws from then() has failed.
+    slot.fail(error);
+  }
+  return result;
+}
+
+/**
+ * Asks a task to stop, and does not wait for it. Gives false if it has ended or has been asked before.
+ *
+ * @param exc the class to make the exception of, or the exception itself
+ * @param val the message for a class
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function cancelTask(
+  task: Task<unknown>,
+  exc: unknown = TaskCancelled,
+  val?: string,
+): Promise<boolean> {
+  const caller = enter();
+  if (caller === null) return refused('cancelTask()');
+  note(caller, 'cancelTask', [task, exc]);
+  return pass(caller, requestCancel(task, exc, caller, val));
+}
+
+/**
+ * Goes to sleep in a scheduling primitive. Blocks; `state` becomes the task's state name.
+ * Gives the value that `schedulerWake` was called with.
+ *
+ * **Cancellation:** the task leaves the primitive; it has been given nothing.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function schedulerWait<T = unknown>(sched: TaskList, state: string): Promise<T> {
+  const task = callingTask();
+  if (task === undefined) return refused(`suspend('${state}')`);
+  return begin(task, `suspend('${state}')`) ?? block(task, state, sched);
+}
+
+/**
+ * Wakes up to `n` tasks of a scheduling primitive, first come first served. Does not block.
+ *
+ * @param value what their `schedulerWait` gives
+ * @param exc or what it throws
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function schedulerWake(sched: TaskList, n = 1, value?: unknown, exc: unknown = null): Promise<void> {
+  const task = enter();
+  if (task === null) return refused('wake()');
+  note(task, 'schedulerWake', [sched, n]);
+  wakeSome(sched, n, exc === null ? RESUME_VALUE : RESUME_ERROR, exc === null ? value : exc);
+  return pass(task, undefined);
+}
+
+/**
+ * The kernel that runs the calling task. Does not block.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function getKernel(): Promise<Kernel> {
+  const task = enter();
+  if (task === null) return refused('getKernel()');
+  return pass(task, task.core.owner as Kernel);
+}
+
+/**
+ * The calling task. Does not block.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function getCurrent(): Promise<Task<unknown>> {
+  const task = enter();
+  if (task === null) return refused('currentTask()');
+  return pass(task, task as Task<unknown>);
+}
+
+/**
+ * Sleeps for `seconds`; zero or less only lets the other ready tasks go first. Blocks (`TIME_SLEEP`).
+ * Gives the kernel's clock, in seconds, at the time of waking.
+ *
+ * **Cancellation:** the sleep is cut short.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function sleep(seconds: number): Promise<number> {
+  const task = callingTask();
+  if (task === undefined) return refused('sleep()');
+  const core = task.core;
+  const refusal = core.beginBlocking(task, 'sleep()');
+  if (refusal !== null) return refusal;
+  if (core.observers !== null) task.trap = { name: 'sleep', args: [seconds] };
+  if (seconds <= 0) return core.yieldTurn(task, RESUME_CLAIM, CLOCK);
+  task.sleepUntil = core.clock.now() + seconds;
+  return core.suspend(task, 'TIME_SLEEP', null);
+}
+
+/** Hands over the time at which a task goes on. */
+const CLOCK: Claim = {
+  take: (task) => task.core.clock.now(),
+  refuse() {},
+};
+
+/**
+ * Sets a timeout for the calling task, unless an earlier one is already in force, and gives the
+ * deadline that was in force before (null for none), for `unsetTimeout`. Does not block.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function setTimeout(seconds: number | null): Promise<number | null> {
+  const task = enter();
+  if (task === null) return refused('setTimeout()');
+  note(task, 'setTimeout', [seconds]);
+  const previous = task.timeoutAt;
+  if (seconds !== null) {
+    const deadline = task.core.clock.now() + seconds;
+    if (deadline < previous) task.core.setTimeout(task, deadline);
+  }
+  return pass(task, previous === NEVER ? null : previous);
+}
+
+/**
+ * Ends a timeout that `setTimeout` began; `previous` is what that call gave. Does not block.
+ * A timeout that has expired without having been delivered is forgotten.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function unsetTimeout(previous: number | null): Promise<void> {
+  const task = enter();
+  if (task === null) return refused('unsetTimeout()');
+  note(task, 'unsetTimeout', [previous]);
+  task.core.setTimeout(task, previous ?? NEVER);
+  if (task.pending instanceof TaskTimeout) task.pending = null;
+  return pass(task, undefined);
+}
+
+/**
+ * The kernel's monotonic clock, in seconds. Does not block.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
+export function clock(): Promise<number> {
+  const task = enter();
+  if (task === null) return refused('clock()');
+  return pass(task, task.core.clock.now());
+}
+
+// ---- For the library's own modules --------------------------------------------------------
+
+/** The calling task, for an operation that does not block; null if there is none, or it has ended. */
+export function enter(): TaskRecord | null {
+  const task = callingTask();
+  return task !== undefined && task.core.beginFree(task) ? task : null;
+}
+
+/**
+ * The calling task, for an operation made of several; null if there is none, or it has ended.
+ * @throws TaskBusyError if the task already waits in another operation
+ */
+export function enterComposite(operation: string): TaskRecord | null {
+  const task = callingTask();
+  return task !== undefined && task.core.beginComposite(task, operation) ? task : null;
+}
+
+/** What an operation returns when nobody may call it here. */
+export function refused(operation: string): Promise<never> {
+  return refuse(outsideError(operation));
+}
+
+export function outsideError(operation: string): RuntimeError {
+  const task = callingTask();
+  if (task !== undefined) return task.core.finished(task, operation);
+  return new RuntimeError(
+    `${operation} was called outside a task. Start one with run(fn), and call it there.`,
+  );
+}
+
+/** Before a task may block: null, or the rejection that the operation must return instead. */
+export function begin(task: TaskRecord, operation: string): Promise<never> | null {
+  return task.core.beginBlocking(task, operation);
+}
+
+/** Blocks the calling task in `waitable`; to be called right after `begin`. */
+export function block<T>(task: TaskRecord, state: TaskState, waitable: Waitable): Promise<T> {
+  if (task.core.observers !== null) task.trap = { name: 'schedulerWait', args: [waitable, state] };
+  return task.core.suspend(task, state, waitable);
+}
+
+/** The result of an operation that did not have to wait. */
+export function pass<T>(task: TaskRecord, value: T): Promise<T> {
+  const core = task.core;
+  if (core.running === task && ++core.free < FREE_OPERATIONS) {
+    return value === undefined ? (DONE as Promise<T>) : Promise.resolve(value);
+  }
+  return core.passSlowly(task, value);
+}
+
+/** Wakes the first task of a waiting list with what it was chosen for. */
+export function wakeFirst(list: TaskList, mode: number, value: unknown): void {
+  const task = list.first as TaskRecord;
+  task.core.wake(task, mode, value);
+}
+
+/** Wakes up to `n` tasks, in order. Works from outside any task, too. */
+export function wakeSome(list: TaskList, n: number, mode: number, value: unknown): void {
+  for (let left = Math.min(n, list.length); left > 0; left--) wakeFirst(list, mode, value);
+}
+
+/** Creates a task of the caller's kernel. */
+export function spawnTask(
+  parent: TaskRecord,
+  fn: AnyFunction,
+  args: readonly unknown[],
+  daemon?: boolean,
+  name?: string,
+): TaskRecord {
+  note(parent, 'spawn', [fn]);
+  return parent.core.spawn(parent, fn, args, daemon, name);
+}
+
+/** Asks for a cancellation; `caller` is the task that asks, null when none does. */
+export function requestCancel(
+  target: TaskRecord,
+  exc: unknown,
+  caller: TaskRecord | null,
+  message?: string,
+): boolean {
+  if (target.terminated || target.cancelled) return false;
+  const error = typeof exc === 'function' ? new (exc as new (message?: string) => unknown)(message) : exc;
+  if (!(error instanceof Error)) {
+    throw new TypeError(`A task is cancelled with an error class or an error, not with ${describe(exc)}.`);
+  }
+  if (error instanceof CancelledError) {
+    error.requestedBy ??= caller as Task<unknown> | null;
+    if (target.core.stacks && error.requestedAt === null) {
+      const frame = userFrames(captureStack())[0];
+      if (frame !== undefined) error.requestedAt = [frame.file, frame.line];
+    }
+  }
+  return target.core.cancel(target, error);
+}
+
+/** Throws into a task without marking it as cancelled: at its wait, or at its next blocking operation. */
+export function interrupt(target: TaskRecord, make: (now: number) => unknown): void {
+  if (!target.terminated) target.core.throwInto(target, make(target.core.clock.now()));
+}
+
+/** Waits in a list that `terminate` wakes: `joiners` get the task's result, `waiters` nothing. */
+export function awaitEnd<T>(
+  caller: TaskRecord,
+  task: TaskRecord,
+  list: 'joiners' | 'waiters',
+  operation: string,
+): Promise<T> {
+  if (caller === task) {
+    return refuse(
+      new RuntimeError(`${title(task)} called ${operation} on itself, which would wait for ever.`),
+    );
+  }
+  const refusal = begin(caller, operation);
+  if (refusal !== null) return refusal;
+  let waiting = task[list];
+  if (waiting === null) task[list] = waiting = new TaskList();
+  return block(caller, 'TASK_JOIN', waiting);
+}
+
+/** Somebody has taken responsibility for a task's result. */
+export function markJoined(task: TaskRecord): void {
+  if (task.joined) return;
+  task.joined = true;
+  if (task.terminated) task.core.reports.joined(task);
+  task.onEnd?.taskJoined(task);
+}
+
+/** Holds cancellations and timeouts back from a task until as many `unshield`s. */
+export function shield(task: TaskRecord): void {
+  task.shield++;
+}
+
+export function unshield(task: TaskRecord): void {
+  task.core.unshield(task);
+}
+
+/** Enters a timeout of `seconds`; null for none of its own. */
+export function enterTimeout(task: TaskRecord, seconds: number | null): TimeoutFrame {
+  const deadline = seconds === null || seconds === NEVER ? NEVER : task.core.clock.now() + seconds;
+  const frame = new TimeoutFrame(task.timeouts, deadline, task.timeoutAt);
+  task.timeouts = frame;
+  if (deadline < task.timeoutAt) task.core.setTimeout(task, deadline);
+  return frame;
+}
+
+/** Leaves a timeout; gives the clock if it had a deadline. */
+export function leaveTimeout(task: TaskRecord, frame: TimeoutFrame): number {
+  if (task.timeouts === frame) {
+    task.timeouts = frame.outer;
+    task.core.setTimeout(task, frame.prior);
+  } else {
+    // Two timeouts of one task overlap without nesting, which only raw promises make possible.
+    // The one that is left restores what stood around both.
+    let inner = task.timeouts;
+    while (inner !== null && inner.outer !== frame) inner = inner.outer;
+    if (inner !== null) {
+      inner.outer = frame.outer;
+      inner.prior = frame.prior;
+    }
+  }
+  if (task.pending instanceof TaskTimeout && overdue(frame.outer, task.pending.clock) === null)
+    task.pending = null;
+  return frame.deadline === NEVER ? Number.NEGATIVE_INFINITY : task.core.clock.now();
+}
+
+/** The outermost of these frames that was due at `clock`. */
+export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFrame | null {
+  let found: TimeoutFrame | null = null;
+  for (let frame = frames; frame !== null; frame = frame.outer) if (frame.deadline <= clock) found = frame;
+  return found;
+}
+
+/** The signal that is aborted when the task is cancelled or its innermost timeout expires. */
+export function signalOf(task: TaskRecord): AbortSignal {
+  if (task.pending !== null && task.shield === 0) return AbortSignal.abort(task.pending);
+  const holder: { aborter: AbortController | null } = task.timeouts ?? task;
+  holder.aborter ??= new AbortController();
+  return holder.aborter.signal;
+}
+
+/** Logs with the logger of the task's run. */
+export function report(task: TaskRecord, level: LogLevel, message: string): void {
+  logTo(task.core.reports.logger, level, message);
+}
+
+/** Registers what the caller's kernel must close when it shuts down, in order. */
+export function atShutdown(task: TaskRecord, hook: () => unknown): void {
+  task.core.atShutdown(hook);
+}
+
+/** Something that Node does not count as work to do may wake this task: its process stays alive until `release`. */
+export function hold(task: TaskRecord): void {
+  task.core.hold();
+}
+
+export function release(task: TaskRecord): void {
+  task.core.release();
+}
+
+/** Tells activations about the trap at hand. Costs nothing while there are none. */
+export function note(task: TaskRecord, name: string, args: unknown[]): void {
+  if (task.core.observers !== null) task.trap = { name, args };
+}
+
+// ---- Readiness of descriptors and sockets -------------------------------------------------
+
+/** How the I/O driver finds the readiness of a bare descriptor; with `create` it begins to watch it. */
+type FindReadiness = (fd: number, create: boolean) => Readiness | null;
+
+let findReadiness: FindReadiness | null = null;
+
+/** The I/O driver registers itself here, so that the wall need not know it. */
+export function provideReadiness(find: FindReadiness): void {
+  findReadiness = find;
+}
+
+function knownReadiness(file: FileLike): Readiness | null {
+  if (typeof file === 'object' && 'readiness' in file) return file.readiness;
+  return findReadiness?.(typeof file === 'number' ? file : file.fileno(), false) ?? null;
+}
+
+function ioWait(
+  file: FileLike,
+  direction: 'reader' | 'writer',
+  name: string,
+  state: TaskState,
+): Promise<void> {
+  const task = callingTask();
+  if (task === undefined) return refused(`${name}()`);
+  const refusal = begin(task, `${name}()`);
+  if (refusal !== null) return refusal;
+  let readiness: Readiness | null;
+  try {
+    readiness = readinessOf(file, name);
+  } catch (error) {
+    // swallows: nothing; operations reject.
+    return refuse(error);
+  }
+  note(task, name, [file]);
+  if (readiness[direction].task !== null) return refuse(busy(readiness, direction));
+  if (readiness.poll(direction)) return pass(task, undefined);
+  return task.core.suspend(task, state, readiness[direction]);
+}
+
+function readinessOf(file: FileLike, name: string): Readiness {
+  if (typeof file === 'object' && file !== null && 'readiness' in file) return file.readiness;
+  const fd =
+    typeof file === 'number' ? file : typeof file?.fileno === 'function' ? file.fileno() : Number.NaN;
+  if (!Number.isInteger(fd) || fd < 0) {
+    throw new TypeError(`${name}() wants a descriptor or an object with fileno(), not ${describe(file)}.`);
+  }
+  const readiness = findReadiness?.(fd, true);
+  if (readiness) return readiness;
+  throw new RuntimeError(`${name}() needs an I/O driver: import 'curio/io' or 'curio/socket' first.`);
+}
+
+function busy(readiness: Readiness, direction: 'reader' | 'writer'): Error {
+  const holder = title(readiness[direction].task as TaskRecord);
+  return direction === 'reader'
+    ? new ReadResourceBusy(`${holder} is already waiting to read here. One task reads at a time.`)
+    : new WriteResourceBusy(`${holder} is already waiting to write here. One task writes at a time.`);
+}
+
+/** Blocks until one direction of a socket is ready: what `recv` and `send` do after "would block". */
+export function waitReady(
+  readiness: Readiness,
+  direction: 'reader' | 'writer',
+  operation: string,
+): Promise<void> {
+  const task = callingTask();
+  if (task === undefined) return refused(operation);
+  const refusal = begin(task, operation);
+  if (refusal !== null) return refusal;
+  if (readiness[direction].task !== null) return refuse(busy(readiness, direction));
+  if (task.core.observers !== null)
+    task.trap = { name: direction === 'reader' ? 'readWait' : 'writeWait', args: [readiness] };
+  return task.core.suspend(task, direction === 'reader' ? 'READ_WAIT' : 'WRITE_WAIT', readiness[direction]);
+}
