@@ -90,6 +90,10 @@ describe.runIf(available)('a process', () => {
     expect(await inProcess('at once')).toEqual({ said: 'never waited\n', code: 0, complaint: '' });
   });
 
+  test('outlives its threads, however they end', async () => {
+    expect(await inProcess('after many threads')).toEqual({ said: 'all ended\n', code: 0, complaint: '' });
+  });
+
   test('is held by ref, not by watching', async () => {
     expect(await inProcess('while held')).toMatchObject({ said: 'holding\n', code: null });
   });

@@ -259,7 +259,7 @@ describe.runIf(available)('batches', () => {
           order.push('immediate');
           resolve();
         });
-        Promise.resolve().then(() => order.push('microtask'));
+        void Promise.resolve().then(() => order.push('microtask'));
       };
       ok(posix.onEvents(deliver, area));
       ok(posix.watch(a, ++token));

@@ -2,7 +2,7 @@
 // argument or workerData `{ addon, ending }`. It must know nothing of the test that starts it.
 
 import { createRequire } from 'node:module';
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 const { addon, ending } = isMainThread ? { addon: process.argv[2], ending: process.argv[3] } : workerData;
 const posix = createRequire(import.meta.url)(addon);
@@ -83,6 +83,17 @@ switch (ending) {
     posix.unref();
     say('never waited');
     break;
+  case 'after many threads': {
+    posix.unref();
+    const endings = ['by itself', 'when terminated', 'by process.exit in an event', 'at once'];
+    for (const each of [...endings, ...endings]) {
+      const worker = new Worker(new URL(import.meta.url), { workerData: { addon, ending: each } });
+      if (each === 'when terminated') worker.once('message', () => worker.terminate());
+      await new Promise((resolve) => worker.once('exit', resolve));
+    }
+    say('all ended');
+    break;
+  }
   default:
     throw new Error(`how is this to end: ${ending}`);
 }
