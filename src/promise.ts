@@ -33,11 +33,12 @@ export function abortable<T>(fn: (signal: AbortSignal) => PromiseLike<T> | T): P
 async function runAbortable<T>(start: (signal: AbortSignal) => PromiseLike<T> | T): Promise<Awaited<T>> {
   const controller = new AbortController();
   let settled = false;
-  const outcome = Promise.resolve(start(controller.signal)).finally(() => {
+  const settle = () => {
     settled = true;
-  });
-  // Nobody listens any more once the task has been released.
-  outcome.catch(() => {}); // swallows: the same error comes out of the wait below, or is ignored by contract.
+  };
+  const outcome = Promise.resolve(start(controller.signal));
+  // Also handles the rejection of a promise whose task has been released and listens no more.
+  outcome.then(settle, settle);
   try {
     return await wait(outcome);
   } catch (error) {

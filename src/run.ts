@@ -110,7 +110,7 @@ export class Kernel implements AsyncDisposable {
     if (core.active)
       throw new RuntimeError('This kernel is already running. Start further tasks inside it with spawn(fn).');
     if (core.closed) throw new RuntimeError('This kernel has been shut down. Make a new Kernel.');
-    core.begin();
+    core.prepare();
     try {
       if (target === undefined || target === null) return options.shutdown ? undefined : await core.cycle();
       return await core.run(callable(target, 'run'), args, options.signal);

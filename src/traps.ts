@@ -37,7 +37,7 @@ import {
 import { title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
-import { TimeoutFrame } from './kernel/timeouts.ts';
+import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
 
@@ -45,6 +45,7 @@ export type { Claim, TaskState, Waitable };
 export {
   callingTask,
   outsideTasks,
+  overdue,
   RESUME_CLAIM,
   RESUME_ERROR,
   RESUME_VALUE,
@@ -339,7 +340,7 @@ export function spawnTask(
   name?: string,
 ): TaskRecord {
   note(parent, 'spawn', [fn]);
-  return parent.core.spawn(parent, fn, args, daemon, name);
+  return parent.core.spawn(parent, fn, args, { daemon, name });
 }
 
 /** Asks for a cancellation; `caller` is the task that asks, null when none does. */
@@ -434,13 +435,6 @@ export function leaveTimeout(task: TaskRecord, frame: TimeoutFrame): number {
   return frame.deadline === NEVER ? Number.NEGATIVE_INFINITY : task.core.clock.now();
 }
 
-/** The outermost of these frames that was due at `clock`. */
-export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFrame | null {
-  let found: TimeoutFrame | null = null;
-  for (let frame = frames; frame !== null; frame = frame.outer) if (frame.deadline <= clock) found = frame;
-  return found;
-}
-
 /** The signal that is aborted when the task is cancelled or its innermost timeout expires. */
 export function signalOf(task: TaskRecord): AbortSignal {
   if (task.pending !== null && task.shield === 0) return AbortSignal.abort(task.pending);
@@ -461,11 +455,11 @@ export function atShutdown(task: TaskRecord, hook: () => unknown): void {
 
 /** Something that Node does not count as work to do may wake this task: its process stays alive until `release`. */
 export function hold(task: TaskRecord): void {
-  task.core.hold();
+  task.core.keepAlive.hold();
 }
 
 export function release(task: TaskRecord): void {
-  task.core.release();
+  task.core.keepAlive.release();
 }
 
 /** Tells activations about the trap at hand. Costs nothing while there are none. */

@@ -31,6 +31,7 @@ export function logTo(logger: Logger, level: LogLevel, message: string): void {
   try {
     logger[level](message);
   } catch (error) {
+    // swallows: a logger's mistake must not become a task's.
     write('error', `the logger failed (${String(error)}) on this message: ${message}`);
   }
 }

@@ -5,6 +5,7 @@
 
 import { type Logger, logTo } from '../base/logger.ts';
 import { errorText, userFrames } from '../base/stack.ts';
+import { RuntimeError, TaskBusyError } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
 /** How many tasks that were never joined are remembered by name; the rest is only counted. */
@@ -76,6 +77,24 @@ export class Reports {
     this.#unjoined.clear();
     this.#more = 0;
   }
+}
+
+/** For an operation on behalf of a task that is over. */
+export function finishedError(record: TaskRecord, operation: string): RuntimeError {
+  return new RuntimeError(
+    `${operation} was called on behalf of ${title(record)}, which has ended. ` +
+      'Whatever outlives a task needs a task of its own: spawn() it.',
+  );
+}
+
+/** For a second operation while the first still waits. */
+export function busyError(record: TaskRecord, operation: string): TaskBusyError {
+  const first = record.operation === '' ? 'an earlier operation' : record.operation;
+  return new TaskBusyError(
+    `${title(record)} called ${operation} while its ${first} was still waiting.${began(record)} ` +
+      'A task does one blocking operation at a time: write await in front of the first, ' +
+      'or give each a task of its own with gather([...]) or a TaskGroup.',
+  );
 }
 
 /** How a task is called in messages. */

@@ -1,8 +1,12 @@
 /*
- * The timeouts a task stands in, innermost first. The kernel needs only two things
- * of them: to void them all when the task is cancelled, and to know which
- * AbortSignals end with which of them.
+ * The timeouts a task stands in, innermost first, and the AbortSignals that end
+ * with them.
  */
+
+import { TaskTimeout } from '../errors.ts';
+import type { TaskRecord } from './record.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 export class TimeoutFrame {
   /** The frame around this one. */
@@ -19,4 +23,45 @@ export class TimeoutFrame {
     this.deadline = deadline;
     this.prior = prior;
   }
+}
+
+/** The outermost of these frames that was due at `clock`: the one a timeout of that time belongs to. */
+export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFrame | null {
+  let found: TimeoutFrame | null = null;
+  for (let frame = frames; frame !== null; frame = frame.outer) if (frame.deadline <= clock) found = frame;
+  return found;
+}
+
+/**
+ * Spends the timeout that has expired, and all inside it. Gives the deadline that limits the task from
+ * here on: that of what stands around the one that expired.
+ */
+export function spendTimeouts(record: TaskRecord, now: number): number {
+  const owner = overdue(record.timeouts, now);
+  const next = owner === null ? NEVER : owner.prior;
+  for (let frame = record.timeouts; frame !== null && frame !== owner; frame = frame.outer)
+    frame.prior = next;
+  return next;
+}
+
+/** A cancelled task has no limits on its time any more: clean-up may take as long as it needs. */
+export function voidTimeouts(record: TaskRecord): void {
+  for (let frame = record.timeouts; frame !== null; frame = frame.outer) frame.prior = NEVER;
+}
+
+/** Aborts the signals that end with this exception: all of them, or for a timeout those inside it. */
+export function abortSignals(record: TaskRecord, exc: unknown): void {
+  const owner = exc instanceof TaskTimeout ? overdue(record.timeouts, exc.clock) : null;
+  for (let frame = record.timeouts; frame !== null; frame = frame.outer) {
+    abort(frame, exc);
+    if (frame === owner) return;
+  }
+  abort(record, exc);
+}
+
+function abort(holder: { aborter: AbortController | null }, exc: unknown): void {
+  const aborter = holder.aborter;
+  // Dropped first: what listens is the user's code, and may ask for a new one.
+  holder.aborter = null;
+  aborter?.abort(exc);
 }

@@ -120,6 +120,7 @@ export async function cancelEverywhere<T>(
     try {
       await check({ kind, at, task, operation, result, error });
     } catch (failure) {
+      // swallows: nothing; it is thrown with an explanation added.
       throw explain(failure, kind, at, task, operation);
     }
     return count;

@@ -66,6 +66,7 @@ export async function explore(
     try {
       await kernel.run({ shutdown: true }, fn);
     } catch (failure) {
+      // swallows: nothing; it is thrown with the seed added.
       const error = failure instanceof Error ? failure : new Error(String(failure));
       error.message = `${error.message}\n[explore: seed ${seed}; replay it with explore(program, { seeds: [${seed}] })]`;
       throw error;

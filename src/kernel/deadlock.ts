@@ -1,0 +1,84 @@
+/*
+ * Deadlock: a kernel runs, and nothing can wake any of its tasks any more. Node
+ * says so by being about to exit; a clock for tests can be sure of it sooner.
+ */
+
+import { DeadlockError, TaskCancelled } from '../errors.ts';
+import type { Core } from './core.ts';
+import { taskTable } from './reports.ts';
+import { TaskList } from './tasklist.ts';
+
+const watching = new Set<DeadlockWatch>();
+
+function beforeExit(): void {
+  for (const watch of [...watching]) watch.declare();
+}
+
+export class DeadlockWatch {
+  readonly #core: Core;
+  #recall: (() => void) | null = null;
+  #error: DeadlockError | null = null;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The kernel runs. */
+  begin(): void {
+    if (watching.size === 0) process.on('beforeExit', beforeExit);
+    watching.add(this);
+  }
+
+  /** The kernel stands. */
+  end(): void {
+    this.stirred();
+    watching.delete(this);
+    if (watching.size === 0) process.off('beforeExit', beforeExit);
+  }
+
+  /** Throws the deadlock that ended the run, if one did. */
+  check(): void {
+    const error = this.#error;
+    this.#error = null;
+    if (error !== null) throw error;
+  }
+
+  /** The kernel rests without a deadline: asks a clock that can tell whether that is the end. */
+  atRest(): void {
+    const { clock, tasks } = this.#core;
+    if (clock.stalled === undefined || this.#recall !== null) return;
+    for (const record of tasks.values()) {
+      // Somebody outside may still wake these.
+      if (record.state === 'PROMISE_WAIT' || !(record.waitingIn instanceof TaskList)) return;
+    }
+    this.#recall = clock.stalled(() => {
+      this.#recall = null;
+      this.declare();
+    });
+  }
+
+  /** The kernel rests no longer. */
+  stirred(): void {
+    this.#recall?.();
+    this.#recall = null;
+  }
+
+  /** Cancels all tasks, which may clean up; the run then rejects. */
+  declare(): void {
+    const core = this.#core;
+    if (!core.resting) return;
+    if (this.#error === null) {
+      const table = taskTable(core.tasks.values(), core.clock.now());
+      this.#error = new DeadlockError(`Nothing can wake any of these tasks any more:\n${table}`);
+      for (const record of [...core.tasks.values()]) {
+        core.cancel(record, new TaskCancelled(undefined, { cause: this.#error }));
+      }
+      if (!core.resting) return;
+    }
+    // Cancelling has not helped: what is left awaits promises that never settle, or has
+    // swallowed its cancellation and blocked again.
+    for (const record of [...core.tasks.values()]) {
+      core.giveUp(record, new TaskCancelled(undefined, { cause: this.#error }));
+    }
+  }
+}
