@@ -18,7 +18,7 @@ typedef struct Scratch Scratch;
 typedef struct Readiness Readiness;
 
 typedef struct {
-  // The sender or peer of the newest accept, recvfrom or recvmsg: kept as bytes, so that a caller
+  // The peer of the newest accept, or sender of the newest recvfrom: kept as bytes, so that a caller
   // who does not ask for it pays nothing.
   struct sockaddr_storage address;
   socklen_t address_length;

@@ -142,18 +142,20 @@ export interface Posix {
    */
   onEvents(callback: (count: number) => void, events: Int32Array): number;
   /**
-   * Watches for `EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET` (or `interest`), once, for the descriptor's life. `token` is any 32-bit
+   * Watches for `EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET` (or `interest`), once, for the descriptor's life. `token` is any 32-bit
    * integer; it comes back signed. `-EPERM`: a regular file, always ready. `-EINVAL`: no `onEvents` yet.
    *
    * Edge-triggered: an event says that something *became* so, and comes at once for what is so already. After
-   * a `recv` shorter than asked for, a stream socket is empty and its next data brings an event, unless
-   * this or an earlier event had `EPOLLRDHUP`, `EPOLLHUP` or `EPOLLERR`: then only 0, or an error, tells the end.
+   * a `recv` shorter than asked for, a TCP socket is empty and its next data brings an event, unless this or an
+   * earlier event had `EPOLLRDHUP`, `EPOLLHUP`, `EPOLLERR` or `EPOLLPRI`: then only 0, or an error, tells the end.
+   * A Unix stream also stops short behind a passed descriptor, with more data waiting: there, only `-EAGAIN` tells.
    */
   watch(fd: number, token: number, interest?: number): number;
   /** Changes token or interest, and brings an event for what is ready now. */
   rewatch(fd: number, token: number, interest?: number): number;
   /** `-ENOENT`: not watched. Already collected events may still come, under the old token. */
   unwatch(fd: number): number;
+  /** Whether watching keeps the process alive. Both do nothing before `onEvents`, and do not count: one `unref` undoes any number of `ref`s. */
   ref(): 0;
   unref(): 0;
 

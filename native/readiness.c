@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #define BATCH 1024
-#define INTEREST (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define INTEREST (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 struct Readiness {
   uv_poll_t poll;

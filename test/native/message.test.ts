@@ -48,6 +48,15 @@ describe.runIf(available)('messages', () => {
     closeAll(a, b, d1, d2);
   });
 
+  test('that carry descriptors end a stream’s recv early: short does not mean empty', () => {
+    const [a, b] = streamPair();
+    ok(posix.sendmsg(a, [bytes('first')], [rights(a)]));
+    send(a, 'second');
+    expect(recv(b)).toBe('first');
+    expect(recv(b)).toBe('second');
+    closeAll(a, b);
+  });
+
   test('say when ancillary data was cut, and lose no descriptor on the way', () => {
     const [a, b] = streamPair();
     ok(posix.sendmsg(a, [bytes('!')], [rights(a, a, a, a)]));

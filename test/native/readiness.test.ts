@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
+  accepted,
   available,
   c,
   closeAll,
@@ -99,6 +100,24 @@ describe.runIf(available)('watching', () => {
     const peers = [ok(posix.accept(server)), ok(posix.accept(server))];
     expect(failure(posix.accept(server))).toBe('EAGAIN');
     closeAll(server, ...clients, ...peers);
+  });
+
+  test('tells of urgent data, at whose mark a recv stops short', async () => {
+    const events = new Events();
+    const [server, port] = listener();
+    const client = connected(port);
+    const peer = accepted(server);
+    ok(posix.watch(peer, ++token));
+    await events.next(token);
+    send(client, 'before');
+    send(client, '!', c.MSG_OOB);
+    send(client, 'after');
+    await events.settled();
+    expect(events.take(token).at(-1)! & c.EPOLLPRI).toBe(c.EPOLLPRI);
+    expect(recv(peer)).toBe('before');
+    expect(recv(peer, 1, c.MSG_OOB)).toBe('!');
+    expect(recv(peer)).toBe('after');
+    closeAll(server, client, peer);
   });
 
   test('works for pipes and datagrams', async () => {
