@@ -4,7 +4,8 @@
 // a negated errno; functions with more to say return an object or an array on success, and still a
 // negative number on failure. Nothing throws for what the system says. A TypeError (wrong type) or
 // a RangeError (a span outside its buffer, a port above 65535) is a mistake of the caller.
-// Nothing blocks but `poll`. Nothing here knows tasks, resolves names, or owns a descriptor.
+// Nothing blocks but `poll`, and what is done to a descriptor from elsewhere that was not made non-blocking.
+// Nothing here knows tasks, resolves names, or owns a descriptor.
 
 /** `[host, port]`, `[host, port, flowinfo, scopeid]`, a Unix path, or raw bytes (see {@link HostArgument}). */
 export type NativeAddress = [string, number] | [string, number, number, number] | string | Uint8Array;
