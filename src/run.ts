@@ -4,8 +4,9 @@
  */
 
 import { Activation } from './activation.ts';
-import { type Callable, callable, isOptions } from './base/callable.ts';
-import type { Logger } from './base/logger.ts';
+import { type Callable, callable, describe, isOptions } from './base/callable.ts';
+import { type Logger, logTo } from './base/logger.ts';
+import { errorText } from './base/stack.ts';
 import { schedtrace } from './debug.ts';
 import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -19,6 +20,8 @@ export type { Clock } from './kernel/clock.ts';
 
 type ActivationLike = Activation | (new () => Activation);
 type Debugger = ActivationLike | (() => Activation);
+/** Makes an activation that was given as a class, or hands over the one that was given. */
+type Maker = () => Activation;
 
 /** Options of `new Kernel()`. */
 export interface KernelOptions {
@@ -66,16 +69,23 @@ export interface KernelRunOptions {
  */
 export class Kernel implements AsyncDisposable {
   readonly #core: Core;
+  readonly #activations: Activation[] = [];
+  #makers: Maker[];
+  /** From the call of `run()` until it settles: the main task, then the shutdown if one was asked for. */
+  #busy = false;
 
   constructor(options: KernelOptions = {}) {
-    const logger = options.logger;
-    const activations = [...debuggers(options.debug ?? []), ...(options.activations ?? [])];
+    const debug = options.debug === true ? schedtrace : options.debug || [];
+    this.#makers = [
+      ...asList(debug).map(debuggerMaker),
+      ...asList(options.activations ?? []).map(activationMaker),
+    ];
     this.#core = new Core({
       taskClass: options.taskClass ?? Task,
       clock: options.clock,
-      logger,
-      stacks: options.stacks ?? process.env['CURIO_STACKS'] === '1',
-      activations: activations.map(instance),
+      logger: options.logger,
+      stacks: options.stacks ?? process.env.CURIO_STACKS === '1',
+      activations: this.#activations,
       ready: options.ready,
     });
     this.#core.owner = this;
@@ -107,16 +117,40 @@ export class Kernel implements AsyncDisposable {
     if (caller !== undefined && !caller.terminated) {
       throw new RuntimeError('run() was called inside a task. Tasks start others with spawn(fn).');
     }
-    if (core.active)
+    if (this.#busy)
       throw new RuntimeError('This kernel is already running. Start further tasks inside it with spawn(fn).');
     if (core.closed) throw new RuntimeError('This kernel has been shut down. Make a new Kernel.');
-    core.prepare();
+    this.#busy = true;
     try {
-      if (target === undefined || target === null) return options.shutdown ? undefined : await core.cycle();
-      return await core.run(callable(target, 'run'), args, options.signal);
+      this.#activate();
+      return await this.#runAndShutDown(options, target, args);
     } finally {
-      if (options.shutdown) await core.shutdown();
+      this.#busy = false;
     }
+  }
+
+  async #runAndShutDown(options: KernelRunOptions, target: unknown, args: unknown[]): Promise<unknown> {
+    const core = this.#core;
+    let result: unknown;
+    try {
+      if (target !== undefined && target !== null)
+        result = await core.run(callable(target, 'run'), args, options.signal);
+      else if (!options.shutdown) await core.cycle();
+    } catch (error) {
+      // The main task's own error is the one to come out, whatever else goes wrong.
+      if (options.shutdown) await core.shutdown().catch(logLate(core));
+      throw error;
+    }
+    if (options.shutdown) await core.shutdown();
+    return result;
+  }
+
+  /** At the first run: makes the activations that were given as classes, and tells them all. */
+  #activate(): void {
+    const made = this.#makers.map((make) => make());
+    this.#makers = [];
+    this.#activations.push(...made);
+    this.#core.prepare();
   }
 
   /** Shuts the kernel down: `run({ shutdown: true })`. Does nothing if that has been done. */
@@ -125,19 +159,34 @@ export class Kernel implements AsyncDisposable {
   }
 }
 
-function debuggers(debug: boolean | Debugger | Debugger[]): Activation[] {
-  if (debug === true) return [schedtrace()];
-  if (debug === false) return [];
-  return (Array.isArray(debug) ? debug : [debug]).map((entry) => instance(entry));
+function logLate(core: Core) {
+  // swallows: the main task has failed already, and one error can come out of run().
+  return (error: unknown) => logTo(core.reports.logger, 'error', `Shutting down: ${errorText(error)}`);
 }
 
-function instance(entry: Debugger): Activation {
-  if (entry instanceof Activation) return entry;
-  if (typeof entry !== 'function')
-    throw new TypeError('An activation is an instance or a subclass of Activation.');
-  return entry.prototype instanceof Activation
-    ? new (entry as new () => Activation)()
-    : (entry as () => Activation)();
+function asList<T>(option: T | T[]): T[] {
+  return Array.isArray(option) ? option : [option];
+}
+
+function activationMaker(entry: ActivationLike): Maker {
+  if (entry instanceof Activation) return () => entry;
+  if (entry === Activation || (typeof entry === 'function' && entry.prototype instanceof Activation)) {
+    return () => new entry();
+  }
+  throw new TypeError(
+    `An activation is an instance of a class that extends Activation, or that class itself, not ${describe(entry)}.`,
+  );
+}
+
+function debuggerMaker(entry: Debugger): Maker {
+  if (typeof entry !== 'function' || entry === Activation || entry.prototype instanceof Activation) {
+    return activationMaker(entry as ActivationLike);
+  }
+  const made = (entry as () => Activation)();
+  if (made instanceof Activation) return () => made;
+  throw new TypeError(
+    `A debugger is one of curio/debug, such as schedtrace, or an Activation; ${describe(entry)} gave ${describe(made)}.`,
+  );
 }
 
 /**

@@ -89,7 +89,10 @@ export function describe(value: unknown): string {
     const name = (value as object).constructor?.name;
     return name && name !== 'Object' ? `an instance of ${name}` : 'an object';
   }
-  return String(value);
+  if (typeof value === 'function') {
+    return `the ${isClass(value as AnyFunction) ? 'class' : 'function'} ${functionName(value as AnyFunction)}`;
+  }
+  return typeof value === 'bigint' ? `${value}n` : String(value);
 }
 
 /** True for the options object in front of a function: `spawn({ daemon: true }, fn)`. */
