@@ -1,0 +1,262 @@
+// Fairness: tasks that never sleep, and tasks whose operations never have to wait, starve neither I/O nor timers nor signals.
+// A task that does starve them hangs these tests, and the watchdog ends them.
+
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import {
+  clock,
+  currentTask,
+  Event,
+  Kernel,
+  Lock,
+  Queue,
+  run,
+  Semaphore,
+  SignalEvent,
+  sleep,
+  spawn,
+  type Task,
+  timeoutAfter,
+  wait,
+} from 'curio';
+import { SchedFIFO } from 'curio/sched';
+import { schedulerWake } from 'curio/traps';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+/** Set by something of Node's, outside any task. */
+let outside = false;
+beforeEach(() => {
+  outside = false;
+});
+
+const byTimer = () =>
+  setTimeout(() => {
+    outside = true;
+  }, 1);
+describe('an endless loop of', () => {
+  const queue = new Queue<number>();
+  const lock = new Lock();
+  const semaphore = new Semaphore(1);
+  const event = new Event();
+  const scheduler = new SchedFIFO();
+
+  const steps: Record<string, () => Promise<unknown>> = {
+    'sleep(0)': () => sleep(0),
+    'put() on an unbounded queue': async () => {
+      await queue.put(1);
+      if (queue.size() > 100_000) while (!queue.empty()) await queue.get();
+    },
+    'put() and get()': async () => {
+      await queue.put(1);
+      await queue.get();
+    },
+    'acquire() and release() of a free lock': async () => {
+      await lock.acquire();
+      await lock.release();
+    },
+    'a free semaphore': () => semaphore.with(() => 1),
+    'set() and wait() of an event that is set': async () => {
+      await event.set();
+      await event.wait();
+    },
+    'clock()': () => clock(),
+    'currentTask()': () => currentTask(),
+    'schedulerWake()': () => schedulerWake(scheduler),
+    'timeoutAfter() around something that does not block': () => timeoutAfter(1, () => queue.put(1)),
+    'spawn() and join()': async () => (await spawn(() => 1)).join(),
+    'spawn() alone': () => spawn({ daemon: true }, () => 1),
+  };
+
+  for (const [name, step] of Object.entries(steps)) {
+    test(`${name} lets timers fire`, async () => {
+      await run(async () => {
+        byTimer();
+        while (!outside) await step();
+      });
+      while (!queue.empty()) await run(() => queue.get());
+    });
+
+    test(`${name} lets another task sleep and wake, and can be cancelled by it`, async () => {
+      let steppedOn = false;
+      await run(async () => {
+        const task = await spawn(async () => {
+          for (;;) {
+            await step();
+            // Not every loop has a blocking operation in it; cancellation is delivered at one.
+            if (steppedOn) await sleep(0);
+          }
+        });
+        await sleep(0.001);
+        steppedOn = true;
+        await task.cancel();
+        expect(task.terminated).toBe(true);
+      });
+    });
+  }
+});
+
+describe('tasks that never sleep', () => {
+  test('and bounce an item between two queues let a third have ten turns', async () => {
+    await run(async () => {
+      const [there, back] = [new Queue<number>(), new Queue<number>()];
+      const bouncer = async (from: Queue<number>, to: Queue<number>) => {
+        for (;;) await to.put(await from.get());
+      };
+      const bouncers = [await spawn(bouncer, there, back), await spawn(bouncer, back, there)];
+      await there.put(1);
+      let turns = 0;
+      const third = await spawn(async () => {
+        for (let i = 0; i < 10; i++) {
+          await sleep(0);
+          turns++;
+        }
+        return 'finished';
+      });
+      expect(await third.join()).toBe('finished');
+      expect(turns).toBe(10);
+      for (const task of bouncers) {
+        await task.cancel();
+        expect(task.terminated).toBe(true);
+      }
+    });
+  });
+
+  test('let sockets be read and written', async () => {
+    const server = createServer((socket) => socket.pipe(socket));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as { port: number };
+      const echoed = await run(async () => {
+        const spinner = await spawn(async () => {
+          for (;;) await sleep(0);
+        });
+        const client = connect(port, '127.0.0.1');
+        await wait(once(client, 'connect'));
+        let text = '';
+        for (let i = 0; i < 5; i++) {
+          client.write(`${i}`);
+          const [data] = await wait(once(client, 'data'));
+          text += String(data);
+        }
+        client.destroy();
+        await spinner.cancel();
+        return text;
+      });
+      expect(echoed).toBe('01234');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('let signals arrive', async () => {
+    using event = new SignalEvent('SIGUSR2');
+    await run(async () => {
+      const spinner = await spawn(async () => {
+        for (;;) await sleep(0);
+      });
+      process.kill(process.pid, 'SIGUSR2');
+      await event.wait();
+      await spinner.cancel();
+    });
+  });
+
+  test('in one kernel let the tasks of another have their turns', async () => {
+    let stop = false;
+    const spinner = run(async () => {
+      while (!stop) await sleep(0);
+    });
+    await run(async () => {
+      for (let i = 0; i < 50; i++) await sleep(0);
+      await sleep(0.001);
+    });
+    stop = true;
+    await spinner;
+  });
+});
+
+describe('a task that does operations which need not wait', () => {
+  test('goes on alone for hundreds of them, and then yields', async () => {
+    await run(async () => {
+      const queue = new Queue<number>();
+      const seen: number[] = [];
+      await spawn({ daemon: true }, async () => {
+        for (;;) {
+          seen.push(queue.size());
+          await sleep(0);
+        }
+      });
+      for (let i = 0; i < 5000; i++) await queue.put(i);
+      // "About a thousand in a row", each time.
+      expect(seen.length).toBeGreaterThanOrEqual(3);
+      expect(seen.length).toBeLessThanOrEqual(10);
+      for (const [i, size] of seen.entries()) {
+        const since = size - (i === 0 ? 0 : seen[i - 1]!);
+        expect(since).toBeGreaterThanOrEqual(500);
+        expect(since).toBeLessThanOrEqual(2000);
+      }
+    });
+  });
+
+  test('gets what the operation was to give when it comes back from yielding', async () => {
+    await run(async () => {
+      const queue = new Queue<number>();
+      for (let i = 0; i < 3000; i++) await queue.put(i);
+      for (let i = 0; i < 3000; i++) expect(await queue.get()).toBe(i);
+    });
+  });
+
+  test('loses nothing if it is cancelled while it yields', async () => {
+    await run(async () => {
+      const queue = new Queue<number>();
+      const total = 2500;
+      for (let i = 0; i < total; i++) await queue.put(i);
+      const taken: number[] = [];
+      const task: Task<void> = await spawn(async () => {
+        for (;;) taken.push(await queue.get());
+      });
+      // Its first turn ends in the middle of the queue.
+      await sleep(0);
+      expect(taken.length).toBeGreaterThan(0);
+      expect(taken.length).toBeLessThan(total);
+      await task.cancel();
+      const rest: number[] = [];
+      while (!queue.empty()) rest.push(await queue.get());
+      expect([...taken, ...rest]).toEqual(Array.from({ length: total }, (_, i) => i));
+    });
+  });
+});
+
+describe('tasks whose steps take long', () => {
+  test('give the event loop its turn after a few of them', async () => {
+    const perTurn: number[] = [];
+    let steps = 0;
+    let watching = true;
+    const watch = () => {
+      perTurn.push(steps);
+      steps = 0;
+      if (watching) setImmediate(watch);
+    };
+    await using kernel = new Kernel();
+    await kernel.run(async () => {
+      const worker = async () => {
+        for (let i = 0; i < 150; i++) {
+          const until = performance.now() + 1;
+          while (performance.now() < until);
+          steps++;
+          await sleep(0);
+        }
+      };
+      setImmediate(watch);
+      const tasks = [await spawn(worker), await spawn(worker)];
+      for (const task of tasks) await task.join();
+    });
+    watching = false;
+    // The first bursts are as long as if steps were short; then they adapt.
+    expect(Math.max(...perTurn.slice(4))).toBeLessThan(50);
+  });
+});
+
+afterEach(() => {
+  expect(process.listenerCount('SIGUSR2')).toBe(0);
+});
