@@ -8,10 +8,10 @@ import { CancelledError } from './errors.ts';
 import {
   enter,
   enterComposite,
+  fail,
   note,
   outsideError,
   pass,
-  refuse,
   refused,
   shield,
   type TaskRecord,
@@ -113,7 +113,7 @@ export function checkCancellation<E = CancelledError>(excType?: ErrorType<E>): P
   if (pending === null || (excType !== undefined && !(pending instanceof excType))) return pass(task, null);
   if (task.shield === 0) {
     task.pending = null;
-    return refuse(pending);
+    return fail(task, pending);
   }
   if (excType !== undefined) task.pending = null;
   return pass(task, pending as E);

@@ -5,16 +5,16 @@
 
 import { type Callable, callable, isOptions } from './base/callable.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
-import { newTask, type SpawnOptions, type Task } from './task.ts';
+import { named, newTask, type SpawnOptions, type Task } from './task.ts';
 import {
   begin,
   block,
   enter,
   enterComposite,
+  fail,
   markJoined,
   pass,
   RESUME_VALUE,
-  refuse,
   refused,
   requestCancel,
   shield,
@@ -89,16 +89,15 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;
-  spawn(...call: unknown[]): Promise<Task<never>> {
-    const options = isOptions(call[0]) ? (call.shift() as SpawnOptions) : undefined;
-    const [target, ...args] = call;
+  spawn(first: unknown, ...rest: unknown[]): Promise<Task<never>> {
+    const options = isOptions(first) ? (first as SpawnOptions) : undefined;
+    const target = options === undefined ? first : rest[0];
+    const args = options === undefined ? rest : rest.slice(1);
     const fn = callable(target, 'TaskGroup.spawn');
     const parent = enter();
     if (parent === null) return refused('TaskGroup.spawn()');
-    if (this.#joined) return refuse(alreadyJoined());
-    const name =
-      options?.name ?? (typeof target === 'function' ? undefined : (target as { name: string }).name);
-    const task = newTask(parent, fn, args, options?.daemon, name) as Task<T>;
+    if (this.#joined) return fail(parent, alreadyJoined());
+    const task = newTask(parent, fn, args, named(options, target)) as Task<T>;
     this.#adopt(task);
     return pass(parent, task as Task<never>);
   }
@@ -110,8 +109,8 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   addTask(task: Task<T>): Promise<void> {
     const caller = enter();
     if (caller === null) return refused('TaskGroup.addTask()');
-    if (this.#joined) return refuse(alreadyJoined());
-    if (task.onEnd !== null) return refuse(alreadyMember(task));
+    if (this.#joined) return fail(caller, alreadyJoined());
+    if (task.onEnd !== null) return fail(caller, alreadyMember(task));
     this.#adopt(task);
     return pass(caller, undefined);
   }

@@ -12,8 +12,9 @@ import {
 } from './base/callable.ts';
 import { callingTask } from './traps.ts';
 
-const AsyncFunction = (async () => {}).constructor;
-const AsyncGeneratorFunction = async function* () {}['constructor' as never] as Function;
+type Constructor = new (...args: never[]) => unknown;
+const AsyncFunction = (async () => {}).constructor as Constructor;
+const AsyncGeneratorFunction = async function* () {}.constructor as Constructor;
 
 /** Marks functions that `awaitable()` made: they have an async half. */
 const dual = new WeakSet<object>();

@@ -11,10 +11,10 @@ import {
   block,
   type Claim,
   enter,
+  fail,
   pass,
   RESUME_CLAIM,
   RESUME_VALUE,
-  refuse,
   refused,
   TaskList,
   type TaskRecord,
@@ -137,7 +137,7 @@ export class Queue<T> implements AsyncIterable<T> {
         this.#add(item);
       } catch (error) {
         // swallows: nothing; operations reject, also when a comparator throws.
-        return refuse(error);
+        return fail(task, error);
       }
       return pass(task, undefined);
     }
@@ -167,7 +167,8 @@ export class Queue<T> implements AsyncIterable<T> {
     const task = enter();
     if (task === null) return refused('Queue.taskDone()');
     if (this.#unfinished === 0) {
-      return refuse(
+      return fail(
+        task,
         new RuntimeError('Queue.taskDone() was called more often than items were put. Call it once an item.'),
       );
     }

@@ -10,11 +10,11 @@ import { RuntimeError, TaskCancelled } from './errors.ts';
 import {
   awaitEnd,
   enter,
+  fail,
   getCurrent,
   markJoined,
   note,
   pass,
-  refuse,
   refused,
   requestCancel,
   spawnTask,
@@ -64,7 +64,7 @@ export class Task<T = unknown> extends TaskRecord {
       return this.take() as never;
     } catch (error) {
       // swallows: nothing; operations reject.
-      return refuse(error);
+      return fail(caller, error);
     }
   }
 
@@ -98,7 +98,10 @@ export class Task<T = unknown> extends TaskRecord {
     if (blocking && caller === this) {
       const advice =
         'Write await task.cancel({ blocking: false }); the next operation that blocks then throws.';
-      return refuse(new RuntimeError(`${this} cancelled itself and would wait for its own end. ${advice}`));
+      return fail(
+        caller,
+        new RuntimeError(`${this} cancelled itself and would wait for its own end. ${advice}`),
+      );
     }
     note(caller, 'cancelTask', [this, exc]);
     requestCancel(this, exc, caller);
@@ -190,13 +193,15 @@ export function spawn<A extends unknown[], T>(
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Task<Awaited<T>>>;
-export function spawn(...call: unknown[]): Promise<Task<unknown>> {
-  const options = isOptions(call[0]) ? (call.shift() as SpawnOptions) : undefined;
-  const [target, ...args] = call;
+export function spawn(first: unknown, ...rest: unknown[]): Promise<Task<unknown>> {
+  const options = isOptions(first) ? (first as SpawnOptions) : undefined;
+  const target = options === undefined ? first : rest[0];
+  const args = options === undefined ? rest : rest.slice(1);
   const fn = callable(target, 'spawn');
   const parent = enter();
-  if (parent === null) return refused('spawn()');
-  return pass(parent, newTask(parent, fn, args, options?.daemon, options?.name ?? nameOf(target)));
+  return parent === null
+    ? refused('spawn()')
+    : pass(parent, newTask(parent, fn, args, named(options, target)));
 }
 
 /** Creates a task on behalf of `parent`. Not part of the package's surface. */
@@ -204,14 +209,14 @@ export function newTask(
   parent: TaskRecord,
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
-  daemon?: boolean,
-  name?: string,
+  options?: SpawnOptions,
 ): Task<unknown> {
-  return spawnTask(parent, fn as AnyFunction, args, daemon, name) as Task<unknown>;
+  return spawnTask(parent, fn as AnyFunction, args, options) as Task<unknown>;
 }
 
-function nameOf(target: unknown): string | undefined {
-  return target instanceof Coroutine ? target.name : undefined;
+/** A task that runs a prepared call is named after what that calls. */
+export function named(options: SpawnOptions | undefined, target: unknown): SpawnOptions | undefined {
+  return target instanceof Coroutine ? { name: target.name, ...options } : options;
 }
 
 /**

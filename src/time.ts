@@ -73,7 +73,10 @@ export class TimeoutScope<R = never> {
     const task = traps.enterComposite('TimeoutScope.run()');
     if (task === null) return traps.refused('TimeoutScope.run()');
     if (this.#used)
-      return traps.refuse(new RuntimeError('A timeout scope runs once. Make a new one for the next block.'));
+      return traps.fail(
+        task,
+        new RuntimeError('A timeout scope runs once. Make a new one for the next block.'),
+      );
     this.#used = true;
     return this.#limit(task, target, args) as Promise<Awaited<T> | R>;
   }

@@ -219,7 +219,8 @@ export function sleep(seconds: number): Promise<number> {
   if (refusal !== null) return refusal;
   if (core.observers !== null) task.trap = { name: 'sleep', args: [seconds] };
   if (seconds <= 0) return core.yieldTurn(task, RESUME_CLAIM, CLOCK);
-  task.sleepUntil = core.clock.now() + seconds;
+  // Infinity is no deadline: only a cancellation ends that sleep.
+  if (seconds !== NEVER) task.sleepUntil = core.clock.now() + seconds;
   return core.suspend(task, 'TIME_SLEEP', null);
 }
 
@@ -241,9 +242,9 @@ export function setTimeout(seconds: number | null): Promise<number | null> {
   const previous = task.timeoutAt;
   if (seconds !== null) {
     const deadline = task.core.clock.now() + seconds;
-    if (deadline < previous) task.core.setTimeout(task, deadline);
+    if (previous === null || deadline < previous) task.core.setTimeout(task, deadline);
   }
-  return pass(task, previous === NEVER ? null : previous);
+  return pass(task, previous);
 }
 
 /**
@@ -255,7 +256,7 @@ export function unsetTimeout(previous: number | null): Promise<void> {
   const task = enter();
   if (task === null) return refused('unsetTimeout()');
   note(task, 'unsetTimeout', [previous]);
-  task.core.setTimeout(task, previous ?? NEVER);
+  task.core.setTimeout(task, previous);
   if (task.pending instanceof TaskTimeout) task.pending = null;
   return pass(task, undefined);
 }
@@ -275,7 +276,7 @@ export function clock(): Promise<number> {
 /** The calling task, for an operation that does not block; null if there is none, or it has ended. */
 export function enter(): TaskRecord | null {
   const task = callingTask();
-  return task !== undefined && task.core.beginFree(task) ? task : null;
+  return task?.core.beginFree(task) ? task : null;
 }
 
 /**
@@ -284,7 +285,7 @@ export function enter(): TaskRecord | null {
  */
 export function enterComposite(operation: string): TaskRecord | null {
   const task = callingTask();
-  return task !== undefined && task.core.beginComposite(task, operation) ? task : null;
+  return task?.core.beginComposite(task, operation) ? task : null;
 }
 
 /** What an operation returns when nobody may call it here. */
@@ -320,6 +321,14 @@ export function pass<T>(task: TaskRecord, value: T): Promise<T> {
   return core.passSlowly(task, value);
 }
 
+/** The rejection of an operation that fails without having waited. It counts as one that need not wait. */
+export function fail(task: TaskRecord, error: unknown): Promise<never> {
+  const core = task.core;
+  return core.running === task && ++core.free < FREE_OPERATIONS
+    ? refuse(error)
+    : core.failSlowly(task, error);
+}
+
 /** Wakes the first task of a waiting list with what it was chosen for. */
 export function wakeFirst(list: TaskList, mode: number, value: unknown): void {
   const task = list.first as TaskRecord;
@@ -336,11 +345,10 @@ export function spawnTask(
   parent: TaskRecord,
   fn: AnyFunction,
   args: readonly unknown[],
-  daemon?: boolean,
-  name?: string,
+  options?: { daemon?: boolean; name?: string },
 ): TaskRecord {
   note(parent, 'spawn', [fn]);
-  return parent.core.spawn(parent, fn, args, { daemon, name });
+  return parent.core.spawn(parent, fn, args, options);
 }
 
 /** Asks for a cancellation; `caller` is the task that asks, null when none does. */
@@ -411,7 +419,9 @@ export function enterTimeout(task: TaskRecord, seconds: number | null): TimeoutF
   const deadline = seconds === null || seconds === NEVER ? NEVER : task.core.clock.now() + seconds;
   const frame = new TimeoutFrame(task.timeouts, deadline, task.timeoutAt);
   task.timeouts = frame;
-  if (deadline < task.timeoutAt) task.core.setTimeout(task, deadline);
+  if (deadline !== NEVER && (task.timeoutAt === null || deadline < task.timeoutAt)) {
+    task.core.setTimeout(task, deadline);
+  }
   return frame;
 }
 

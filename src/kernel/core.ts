@@ -14,7 +14,7 @@
  *   while a task was still "running", parks it in PROMISE_WAIT, and goes on.
  * - After a burst of switches the next one goes through `setImmediate`
  *   (`#breathe`), so that I/O, timers and signals get their turn.
- * - A task's first step is a resumption like any other (`drive`), never a call
+ * - A task's first step is a resumption like any other (`start`), never a call
  *   inside its spawner's stack.
  */
 
@@ -26,7 +26,7 @@ import { CancelledError, type RuntimeError, TaskCancelled, TaskTimeout } from '.
 import { Alarm } from './alarm.ts';
 import { Burst } from './burst.ts';
 import { type Clock, realClock } from './clock.ts';
-import { becomeTask } from './context.ts';
+import { becomeTask, callingTask } from './context.ts';
 import { Deadlines } from './deadlines.ts';
 import { DeadlockWatch } from './deadlock.ts';
 import { KeepAlive } from './keepalive.ts';
@@ -43,9 +43,17 @@ import {
   type Waitable,
 } from './record.ts';
 import { busyError, finishedError, Reports } from './reports.ts';
+import { Roster } from './roster.ts';
 import { shutDown } from './shutdown.ts';
 import { TaskList } from './tasklist.ts';
 import { abortSignals, spendTimeouts, voidTimeouts } from './timeouts.ts';
+
+export interface SpawnOptions {
+  daemon?: boolean;
+  name?: string;
+  /** The kernel's own: not in the roster, and not shown to activations. */
+  hidden?: boolean;
+}
 
 export interface CoreOptions {
   taskClass: TaskClass;
@@ -64,20 +72,17 @@ const nothing = () => {};
 /** Operations a task may do in a row without ever having to wait, before one of them yields. */
 export const FREE_OPERATIONS = 1000;
 
-// The two ends of the promise made last. Storing them here instead of in a closure
-// saves an allocation for every blocking operation.
-let resolveEnd: (value: unknown) => void;
-let rejectEnd: (error: unknown) => void;
-function keepEnds(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
-  resolveEnd = resolve;
-  rejectEnd = reject;
+// What resolves the promise made last. Storing it here instead of in a closure saves an allocation for every
+// blocking operation. The other end is never kept: a wait fails by being resolved with a rejected promise,
+// which is slower, and rare, and makes every waiting task smaller.
+let resolveLast: (value: unknown) => void;
+function keepResolve(resolve: (value: unknown) => void): void {
+  resolveLast = resolve;
 }
 
 export class Core {
-  /** Every live task by id; new ones are last. */
-  readonly tasks = new Map<number, TaskRecord>();
-  /** The id of the task that was spawned last. */
-  newest = 0;
+  /** Every live task. */
+  readonly tasks = new Roster();
   /** The task whose turn it is. */
   running: TaskRecord | null = null;
   /** Operations done in a row, in this turn, that did not have to wait. */
@@ -107,6 +112,7 @@ export class Core {
   #everRan = false;
   #breathing = false;
   #armed = false;
+  #canAbort = false;
   #stepsLeft = NEVER;
   #main: TaskRecord | null = null;
   #finish: (() => void) | null = null;
@@ -177,25 +183,27 @@ export class Core {
 
   // ---- Turns ----------------------------------------------------------------------------
 
-  /** Makes a task; it stands last in the ready queue. A hidden one is the kernel's own. */
+  /** Makes a task; it stands last in the ready queue. */
   spawn(
     parent: TaskRecord | null,
     fn: AnyFunction,
     args: readonly unknown[],
-    { daemon = false, name, hidden = false }: { daemon?: boolean; name?: string; hidden?: boolean } = {},
+    options: SpawnOptions = {},
   ): TaskRecord {
-    const record = new this.#taskClass(this, parent, fn, args, daemon, name);
+    const record = new this.#taskClass(this, parent, fn, args, options.daemon === true, options.name);
     if (parent !== null && parent.locals !== null) record.locals = copyLocals(parent.locals);
-    record.promise = new Promise(keepEnds);
-    record.resolve = resolveEnd;
+    // Through a promise like any other wait: the body runs in a turn of its own, and in whatever asynchronous
+    // context (the user's, too) its spawner was in.
+    record.promise = new Promise(keepResolve);
+    record.resolve = resolveLast;
+    void (record.promise as Promise<TaskRecord>).then(start);
     record.state = 'READY';
-    record.hidden = hidden;
-    if (!hidden) {
-      this.newest = record.id;
-      this.tasks.set(record.id, record);
+    record.resumeWith = record;
+    record.hidden = options.hidden === true;
+    if (!record.hidden) {
+      this.tasks.add(record);
       if (this.observers !== null) this.observers.created(record);
     }
-    drive(record);
     this.#ready.add(record);
     this.#stir();
     return record;
@@ -209,8 +217,8 @@ export class Core {
     if (waitable !== null) waitable.add(record);
     // A timeout enters the heap only when its task blocks, and may stay there while the
     // task runs: most timeouts are set and lifted without the heap ever knowing.
-    const deadline = record.sleepUntil < record.timeoutAt ? record.sleepUntil : record.timeoutAt;
-    if (deadline !== NEVER) this.#deadlines.set(record, deadline);
+    const deadline = earlier(record.sleepUntil, record.timeoutAt);
+    if (deadline !== null) this.#deadlines.set(record, deadline);
     else if (record.heapIndex >= 0) this.#deadlines.remove(record);
     this.#leave(record);
     return promise as Promise<T>;
@@ -222,6 +230,8 @@ export class Core {
     record.state = 'READY';
     record.resumeMode = mode;
     record.resumeWith = value;
+    // A task that only ever yields has its timeouts, too.
+    if (record.timeoutAt !== null) this.#deadlines.set(record, record.timeoutAt);
     this.#ready.add(record);
     this.#leave(record);
     return promise as Promise<T>;
@@ -229,10 +239,9 @@ export class Core {
 
   #newWait(record: TaskRecord): Promise<unknown> {
     if (record.state === 'PROMISE_WAIT') this.#runAgain(record);
-    const promise = new Promise(keepEnds);
+    const promise = new Promise(keepResolve);
     record.promise = promise;
-    record.resolve = resolveEnd;
-    record.reject = rejectEnd;
+    record.resolve = resolveLast;
     return promise;
   }
 
@@ -259,12 +268,19 @@ export class Core {
     return Promise.resolve(value);
   }
 
+  /** The same for an operation that fails without having waited. */
+  failSlowly(record: TaskRecord, error: unknown): Promise<never> {
+    if (this.running !== record) return refuse(error);
+    this.#burst.left = 0;
+    return this.yieldTurn(record, RESUME_ERROR, error);
+  }
+
   /** Makes a waiting task ready. What it gets was decided by this call: later timeouts and cancellations hit its next operation. */
   wake(record: TaskRecord, mode: number, value: unknown): void {
     if (record.list !== null) record.list.remove(record);
     record.waitingIn = null;
-    if (record.sleepUntil !== NEVER) {
-      record.sleepUntil = NEVER;
+    if (record.sleepUntil !== null) {
+      record.sleepUntil = null;
       this.#deadlines.remove(record);
     }
     record.state = 'READY';
@@ -296,18 +312,17 @@ export class Core {
   #resume(record: TaskRecord): void {
     const promise = record.promise as Promise<unknown>;
     const resolve = record.resolve as (value: unknown) => void;
-    const reject = record.reject as (error: unknown) => void;
     const value = record.resumeWith;
-    record.promise = record.resolve = record.reject = record.stack = null;
+    record.promise = record.resolve = record.stack = null;
     record.resumeWith = undefined;
     this.#begin(record);
     if (record.resumeMode === RESUME_VALUE) return resolve(value);
-    if (record.resumeMode === RESUME_ERROR) return settleWithError(promise, reject, value);
+    if (record.resumeMode === RESUME_ERROR) return fail(promise, resolve, value);
     try {
       resolve((value as Claim).take(record));
     } catch (error) {
       // swallows: nothing, it becomes the result of the operation.
-      settleWithError(promise, reject, error);
+      fail(promise, resolve, error);
     }
   }
 
@@ -339,7 +354,7 @@ export class Core {
     this.#armed = true;
     // Through a microtask: a tick that is queued from a timer's or a socket's callback
     // would run before the microtasks, and find the task "running" that has not begun.
-    RESOLVED.then(this.#behindMicrotasks);
+    void RESOLVED.then(this.#behindMicrotasks);
   }
 
   readonly #behindMicrotasks = (): void => {
@@ -354,7 +369,7 @@ export class Core {
     this.running = null;
     record.state = 'PROMISE_WAIT';
     record.operation = '';
-    if (record.timeoutAt !== NEVER) this.#deadlines.set(record, record.timeoutAt);
+    if (record.timeoutAt !== null) this.#deadlines.set(record, record.timeoutAt);
     if (this.observers !== null && !record.hidden) {
       record.trap = null;
       this.observers.suspended(record);
@@ -382,11 +397,11 @@ export class Core {
   /** No task is ready. */
   #rest(): void {
     this.resting = true;
-    const first = this.#deadlines.first;
-    if (first === undefined) {
+    const next = this.#deadlines.next;
+    if (next === null) {
       this.#alarm.clear();
-      if (!this.keepAlive.held) this.#deadlock.atRest();
-    } else if (!this.#alarm.set(first.deadline)) {
+      if (!this.keepAlive.held && !this.#canAbort) this.#deadlock.atRest();
+    } else if (!this.#alarm.set(next)) {
       this.resting = false;
       this.#breathe();
     }
@@ -404,6 +419,8 @@ export class Core {
     this.resting = false;
     this.#burst.afterRest();
     this.#deadlock.stirred();
+    // A clock that jumps must not do so while tasks are busy. One that ticks may ring early.
+    if (this.clock.stalled !== undefined) this.#alarm.clear();
   }
 
   readonly #onAlarm = (): void => {
@@ -417,40 +434,39 @@ export class Core {
   /** Does what is due: ends sleeps, delivers timeouts. */
   #expire(): void {
     const now = this.clock.now();
-    for (;;) {
-      const record = this.#deadlines.first;
-      if (record === undefined || record.deadline > now) return;
-      this.#deadlines.remove(record);
+    for (let record = this.#deadlines.takeDue(now); record !== null; record = this.#deadlines.takeDue(now)) {
       this.#due(record, now);
     }
   }
 
   #due(record: TaskRecord, now: number): void {
     const waiting = record.promise !== null && record.state !== 'READY';
-    if (waiting && record.sleepUntil <= now && record.sleepUntil <= record.timeoutAt) {
+    const { sleepUntil, timeoutAt } = record;
+    const overslept = sleepUntil !== null && sleepUntil <= now;
+    const timedOut = timeoutAt !== null && timeoutAt <= now;
+    if (waiting && overslept && !(timedOut && timeoutAt < sleepUntil))
       return this.wake(record, RESUME_VALUE, now);
-    }
-    // A task that has already been woken gets what it was woken with; if it then blocks
-    // again inside the same timeout, `suspend` brings the deadline back.
-    if (record.timeoutAt <= now && (waiting || record.state === 'PROMISE_WAIT')) {
+    if (timedOut) {
+      // A task that has already been woken gets what it was woken with; the timeout then comes at its
+      // next blocking operation, unless it has left the timeout by then.
       record.timeoutAt = spendTimeouts(record, now);
       const where = record.operation === '' ? '' : ` while waiting in ${record.operation}`;
       const exc = new TaskTimeout(`The timeout expired${where}.`);
       exc.clock = now;
-      if (record.pending === null) this.throwInto(record, exc);
+      if (record.pending === null || record.pending instanceof TaskTimeout) this.throwInto(record, exc);
     }
     // Shielded from the timeout, it waits on.
     if (record.promise !== null && record.state !== 'READY') {
-      const next = Math.min(record.sleepUntil, record.timeoutAt);
-      if (next !== NEVER) this.#deadlines.set(record, next);
+      const next = earlier(record.sleepUntil, record.timeoutAt);
+      if (next !== null) this.#deadlines.set(record, next);
     }
   }
 
-  /** Sets when the task's current timeout expires. */
-  setTimeout(record: TaskRecord, deadline: number): void {
+  /** Sets when the task's current timeout expires; null for never. */
+  setTimeout(record: TaskRecord, deadline: number | null): void {
     record.timeoutAt = deadline;
     // The heap hears of a deadline when the task blocks; here it only forgets.
-    if (record.heapIndex >= 0 && record.deadline !== deadline && record.sleepUntil === NEVER) {
+    if (record.heapIndex >= 0 && record.deadline !== deadline && record.sleepUntil === null) {
       this.#deadlines.remove(record);
     }
   }
@@ -461,7 +477,7 @@ export class Core {
   cancel(target: TaskRecord, exc: unknown): boolean {
     if (target.terminated || target.cancelled) return false;
     target.cancelled = true;
-    this.setTimeout(target, NEVER);
+    this.setTimeout(target, null);
     voidTimeouts(target);
     if (!target.hidden) this.#patience.begin(target);
     this.throwInto(target, exc);
@@ -512,7 +528,7 @@ export class Core {
   giveUp(record: TaskRecord, exc: unknown): void {
     record.waitingIn?.remove(record);
     record.list?.remove(record);
-    record.promise = record.resolve = record.reject = record.waitingIn = null;
+    record.promise = record.resolve = record.waitingIn = null;
     this.terminate(record, true, exc);
   }
 
@@ -523,14 +539,14 @@ export class Core {
       record.state === 'READY' && record.resumeMode === RESUME_CLAIM ? (record.resumeWith as Claim) : null;
     record.waitingIn?.remove(record);
     record.list?.remove(record);
-    record.promise = record.resolve = record.reject = record.waitingIn = null;
-    record.sleepUntil = NEVER;
+    record.promise = record.resolve = record.waitingIn = null;
+    record.sleepUntil = null;
     record.resumeWith = undefined;
     claim?.refuse(record);
   }
 
   #bury(record: TaskRecord): void {
-    this.tasks.delete(record.id);
+    this.tasks.delete(record);
     if (!record.main) {
       const crashed = record.failed && !(record.outcome instanceof CancelledError);
       const expected =
@@ -571,10 +587,12 @@ export class Core {
     const abort = () => this.cancel(main, new TaskCancelled(undefined, { cause: signal?.reason }));
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
+    this.#canAbort = signal !== undefined;
     try {
       await this.#start(main);
     } finally {
       signal?.removeEventListener('abort', abort);
+      this.#canAbort = false;
     }
     this.#deadlock.check();
     if (main.failed) throw main.outcome;
@@ -633,22 +651,30 @@ export class Core {
   }
 }
 
-/** Runs a task's function from its first turn to its end. */
-async function drive(record: TaskRecord): Promise<void> {
-  let failed = false;
+/** A task's first turn. */
+function start(record: TaskRecord): void {
+  becomeTask(record);
+  const args = record.args as never[];
+  record.args = null;
   let outcome: unknown;
   try {
-    await record.promise;
-    becomeTask(record);
-    const args = record.args as never[];
-    record.args = null;
-    outcome = await record.fn(...args);
+    outcome = record.fn(...args);
   } catch (error) {
     // swallows: nothing; whatever ended the task, CancelledError included, is its outcome.
-    failed = true;
-    outcome = error;
+    return record.core.terminate(record, true, error);
   }
-  record.core.terminate(record, failed, outcome);
+  void Promise.resolve(outcome).then(succeeded, failed);
+}
+
+// These find their task by the context they run in, and so are not made anew for each.
+function succeeded(value: unknown): void {
+  const record = callingTask() as TaskRecord;
+  record.core.terminate(record, false, value);
+}
+
+function failed(error: unknown): void {
+  const record = callingTask() as TaskRecord;
+  record.core.terminate(record, true, error);
 }
 
 function deliverPending(record: TaskRecord): Promise<never> {
@@ -669,9 +695,9 @@ export function refuse(error: unknown): Promise<never> {
   return promise as Promise<never>;
 }
 
-function settleWithError(promise: Promise<unknown>, reject: (error: unknown) => void, error: unknown): void {
+function fail(promise: Promise<unknown>, resolve: (value: unknown) => void, error: unknown): void {
   markHandled(promise);
-  reject(error);
+  resolve(Promise.reject(error));
 }
 
 /** A child starts with its parent's values; what either sets later stays its own. */
@@ -679,4 +705,9 @@ function copyLocals(locals: Map<object, object>): Map<object, object> {
   const copy = new Map<object, object>();
   for (const [local, values] of locals) copy.set(local, Object.assign(Object.create(null), values));
   return copy;
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null || a <= b ? a : b;
 }

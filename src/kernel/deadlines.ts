@@ -15,9 +15,17 @@ export class Deadlines {
     return this.#heap.length;
   }
 
-  /** The task whose deadline is next. */
-  get first(): TaskRecord | undefined {
-    return this.#heap[0];
+  /** The next deadline; null if there is none. */
+  get next(): number | null {
+    return this.#heap.length === 0 ? null : (this.#heap[0] as TaskRecord).deadline;
+  }
+
+  /** Takes the task out whose deadline is next, if it has come. */
+  takeDue(now: number): TaskRecord | null {
+    const first = this.#heap[0];
+    if (first === undefined || (first.deadline as number) > now) return null;
+    this.remove(first);
+    return first;
   }
 
   /** Enters a task, or moves it to another deadline. Equal deadlines come out in the order they were set. */
@@ -37,6 +45,7 @@ export class Deadlines {
     const index = record.heapIndex;
     if (index < 0) return;
     record.heapIndex = -1;
+    record.deadline = null;
     const last = this.#heap.pop() as TaskRecord;
     if (last === record) return;
     this.#sink(last, index);
@@ -79,5 +88,6 @@ export class Deadlines {
 }
 
 function before(a: TaskRecord, b: TaskRecord): boolean {
-  return a.deadline < b.deadline || (a.deadline === b.deadline && a.deadlineOrder < b.deadlineOrder);
+  const difference = (a.deadline as number) - (b.deadline as number);
+  return difference < 0 || (difference === 0 && a.deadlineOrder < b.deadlineOrder);
 }

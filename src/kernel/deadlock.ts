@@ -47,9 +47,10 @@ export class DeadlockWatch {
   atRest(): void {
     const { clock, tasks } = this.#core;
     if (clock.stalled === undefined || this.#recall !== null) return;
-    for (const record of tasks.values()) {
+    for (const record of tasks) {
       // Somebody outside may still wake these.
-      if (record.state === 'PROMISE_WAIT' || !(record.waitingIn instanceof TaskList)) return;
+      const asleep = record.state === 'TIME_SLEEP';
+      if (record.state === 'PROMISE_WAIT' || (!asleep && !(record.waitingIn instanceof TaskList))) return;
     }
     this.#recall = clock.stalled(() => {
       this.#recall = null;
@@ -68,16 +69,16 @@ export class DeadlockWatch {
     const core = this.#core;
     if (!core.resting) return;
     if (this.#error === null) {
-      const table = taskTable(core.tasks.values(), core.clock.now());
+      const table = taskTable(core.tasks, core.clock.now());
       this.#error = new DeadlockError(`Nothing can wake any of these tasks any more:\n${table}`);
-      for (const record of [...core.tasks.values()]) {
+      for (const record of core.tasks) {
         core.cancel(record, new TaskCancelled(undefined, { cause: this.#error }));
       }
       if (!core.resting) return;
     }
     // Cancelling has not helped: what is left awaits promises that never settle, or has
     // swallowed its cancellation and blocked again.
-    for (const record of [...core.tasks.values()]) {
+    for (const record of core.tasks) {
       core.giveUp(record, new TaskCancelled(undefined, { cause: this.#error }));
     }
   }

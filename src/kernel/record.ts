@@ -83,10 +83,13 @@ export class TaskRecord implements Claim {
   /** @internal */ prev: TaskRecord | null = null;
   /** @internal */ next: TaskRecord | null = null;
 
-  // The operation it is blocked in: the promise and its two ends, where it waits, what to call it.
+  // Its neighbours among all tasks of the kernel.
+  /** @internal */ older: TaskRecord | null = null;
+  /** @internal */ newer: TaskRecord | null = null;
+
+  // The operation it is blocked in: the promise and what settles it, where the task waits, what to call it.
   /** @internal */ promise: Promise<unknown> | null = null;
   /** @internal */ resolve: ((value: unknown) => void) | null = null;
-  /** @internal */ reject: ((error: unknown) => void) | null = null;
   /** @internal */ waitingIn: Waitable | null = null;
   /** @internal */ operation = '';
   /** @internal */ stack: Error | null = null;
@@ -96,10 +99,11 @@ export class TaskRecord implements Claim {
   /** @internal */ resumeMode = RESUME_VALUE;
   /** @internal */ resumeWith: unknown = undefined;
 
-  // Time. `deadline` is the key under which the task stands in the heap.
-  /** @internal */ sleepUntil = Number.POSITIVE_INFINITY;
-  /** @internal */ timeoutAt = Number.POSITIVE_INFINITY;
-  /** @internal */ deadline = Number.POSITIVE_INFINITY;
+  // Time. `deadline` is the key under which the task stands in the heap. Null where there is none: a number
+  // of its own in each of these would make every task larger.
+  /** @internal */ sleepUntil: number | null = null;
+  /** @internal */ timeoutAt: number | null = null;
+  /** @internal */ deadline: number | null = null;
   /** @internal */ deadlineOrder = 0;
   /** @internal */ heapIndex = -1;
   /** @internal */ timeouts: TimeoutFrame | null = null;
@@ -113,6 +117,7 @@ export class TaskRecord implements Claim {
   /** @internal */ failed = false;
   /** @internal */ outcome: unknown = undefined;
   /** @internal */ joined = false;
+  /** @internal */ missed = false;
   /** @internal */ main = false;
   /** @internal */ hidden = false;
   /** @internal */ joiners: TaskList | null = null;

@@ -48,13 +48,16 @@ export class Reports {
 
   /** A task has ended, and so far nobody has joined it. */
   unjoined(record: TaskRecord): void {
+    record.missed = true;
     if (this.#unjoined.size < REMEMBERED) this.#unjoined.set(record.id, record.name);
     else this.#more++;
   }
 
   /** It has been joined after all. */
   joined(record: TaskRecord): void {
-    this.#unjoined.delete(record.id);
+    if (!record.missed) return;
+    record.missed = false;
+    if (!this.#unjoined.delete(record.id)) this.#more--;
   }
 
   /** Warns of all tasks that nobody joined, a line for each name. */
@@ -118,8 +121,7 @@ export function taskTable(records: Iterable<TaskRecord>, now: number): string {
     row('-'.repeat(6), '-'.repeat(12), '-'.repeat(10), '-'.repeat(7), '-'.repeat(40)),
   ];
   for (const record of records) {
-    const left = record.timeoutAt - now;
-    const timeout = Number.isFinite(left) ? left.toFixed(6).slice(0, 7) : 'None';
+    const timeout = record.timeoutAt === null ? 'None' : (record.timeoutAt - now).toFixed(6).slice(0, 7);
     lines.push(row(String(record.id), record.state, String(record.cycles), timeout, record.name));
   }
   return lines.join('\n');

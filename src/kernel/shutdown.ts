@@ -14,10 +14,11 @@ import { TaskList } from './tasklist.ts';
 export async function shutDown(core: Core, hooks: readonly (() => unknown)[]): Promise<void> {
   const self = core.running as TaskRecord;
   while (core.tasks.size > 0) {
-    const left = [...core.tasks.values()];
+    const left = [...core.tasks];
     const newest = left[left.length - 1]!.id;
-    // Clean-up may spawn. What it spawns is newer, and comes first.
-    for (let task = left.pop(); task !== undefined && !spawnedAfter(core, newest); task = left.pop()) {
+    for (let task = left.pop(); task !== undefined; task = left.pop()) {
+      // Clean-up may spawn. What it spawns is newer, and comes first.
+      if (core.tasks.newest !== null && core.tasks.newest.id > newest) break;
       if (task.terminated) continue;
       core.cancel(task, new TaskCancelled(undefined, { cause: new RuntimeError('The kernel shuts down.') }));
       task.waiters ??= new TaskList();
@@ -32,8 +33,4 @@ export async function shutDown(core: Core, hooks: readonly (() => unknown)[]): P
       logTo(core.reports.logger, 'error', `Shutting down: ${errorText(error)}`);
     }
   }
-}
-
-function spawnedAfter(core: Core, id: number): boolean {
-  return core.newest > id;
 }

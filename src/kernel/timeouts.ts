@@ -6,19 +6,17 @@
 import { TaskTimeout } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
-const NEVER = Number.POSITIVE_INFINITY;
-
 export class TimeoutFrame {
   /** The frame around this one. */
   outer: TimeoutFrame | null;
   /** When this frame's own time is up, in seconds of the kernel's clock; Infinity for never. */
   readonly deadline: number;
-  /** The deadline that was in force before, to be restored on leaving. */
-  prior: number;
+  /** The deadline that was in force before, to be restored on leaving; null for none. */
+  prior: number | null;
   /** Made when somebody inside asked for `currentSignal()`. */
   aborter: AbortController | null = null;
 
-  constructor(outer: TimeoutFrame | null, deadline: number, prior: number) {
+  constructor(outer: TimeoutFrame | null, deadline: number, prior: number | null) {
     this.outer = outer;
     this.deadline = deadline;
     this.prior = prior;
@@ -36,9 +34,9 @@ export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFram
  * Spends the timeout that has expired, and all inside it. Gives the deadline that limits the task from
  * here on: that of what stands around the one that expired.
  */
-export function spendTimeouts(record: TaskRecord, now: number): number {
+export function spendTimeouts(record: TaskRecord, now: number): number | null {
   const owner = overdue(record.timeouts, now);
-  const next = owner === null ? NEVER : owner.prior;
+  const next = owner === null ? null : owner.prior;
   for (let frame = record.timeouts; frame !== null && frame !== owner; frame = frame.outer)
     frame.prior = next;
   return next;
@@ -46,7 +44,7 @@ export function spendTimeouts(record: TaskRecord, now: number): number {
 
 /** A cancelled task has no limits on its time any more: clean-up may take as long as it needs. */
 export function voidTimeouts(record: TaskRecord): void {
-  for (let frame = record.timeouts; frame !== null; frame = frame.outer) frame.prior = NEVER;
+  for (let frame = record.timeouts; frame !== null; frame = frame.outer) frame.prior = null;
 }
 
 /** Aborts the signals that end with this exception: all of them, or for a timeout those inside it. */

@@ -9,9 +9,9 @@ import {
   block,
   enter,
   enterComposite,
+  fail,
   pass,
   RESUME_VALUE,
-  refuse,
   refused,
   shield,
   TaskList,
@@ -65,7 +65,7 @@ export class Condition {
   wait(): Promise<void> {
     const task = enterComposite('Condition.wait()');
     if (task === null) return refused('Condition.wait()');
-    if (!this.#lock.heldBy(task)) return refuse(notHeld('wait'));
+    if (!this.#lock.heldBy(task)) return fail(task, notHeld('wait'));
     return this.#wait(task);
   }
 
@@ -97,7 +97,7 @@ export class Condition {
     const test = callable(predicate, 'Condition.waitFor') as () => T;
     const task = enterComposite('Condition.waitFor()');
     if (task === null) return refused('Condition.waitFor()');
-    if (!this.#lock.heldBy(task)) return refuse(notHeld('waitFor'));
+    if (!this.#lock.heldBy(task)) return fail(task, notHeld('waitFor'));
     return this.#waitFor(task, test);
   }
 
@@ -129,7 +129,7 @@ export class Condition {
   #notify(who: string, n: number): Promise<void> {
     const task = enter();
     if (task === null) return refused(`Condition.${who}()`);
-    if (!this.#lock.heldBy(task)) return refuse(notHeld(who));
+    if (!this.#lock.heldBy(task)) return fail(task, notHeld(who));
     wakeSome(this.#waiting, n, RESUME_VALUE, undefined);
     return pass(task, undefined);
   }

@@ -7,10 +7,10 @@ import {
   begin,
   block,
   enter,
+  fail,
   pass,
   RESUME_ERROR,
   RESUME_VALUE,
-  refuse,
   refused,
   TaskList,
   wakeSome,
@@ -83,7 +83,7 @@ export class Result<T> {
     const task = enter();
     if (task === null) return refused('Result.unwrap()');
     if (this.#state === 'value') return pass(task, this.#content as T);
-    if (this.#state === 'exception') return refuse(this.#content);
+    if (this.#state === 'exception') return fail(task, this.#content);
     return begin(task, 'Result.unwrap()') ?? block(task, 'EVENT_WAIT', this.#waiting);
   }
 
@@ -107,7 +107,7 @@ export class Result<T> {
     const task = enter();
     if (task === null) return refused(kind === 'value' ? 'Result.setValue()' : 'Result.setException()');
     if (this.isSet())
-      return refuse(new RuntimeError('This Result has already been set. Make a new one for the next.'));
+      return fail(task, new RuntimeError('This Result has already been set. Make a new one for the next.'));
     this.#state = kind;
     this.#content = content;
     wakeSome(this.#waiting, this.#waiting.length, kind === 'value' ? RESUME_VALUE : RESUME_ERROR, content);

@@ -4,16 +4,7 @@
 
 import { type Callable, callable } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import {
-  callingTask,
-  enter,
-  enterComposite,
-  pass,
-  refuse,
-  refused,
-  type TaskRecord,
-  title,
-} from '../traps.ts';
+import { callingTask, enter, enterComposite, fail, pass, refused, type TaskRecord, title } from '../traps.ts';
 import { Guard } from './guard.ts';
 import { Permits } from './permits.ts';
 
@@ -62,7 +53,7 @@ export class Lock {
     const task = enter();
     if (task === null) return refused('Lock.release()');
     if (!this.locked())
-      return refuse(new RuntimeError('Lock.release() was called on a lock that nobody holds.'));
+      return fail(task, new RuntimeError('Lock.release() was called on a lock that nobody holds.'));
     this.#permits.release();
     return pass(task, undefined);
   }
@@ -140,7 +131,7 @@ export class RLock {
   release(): Promise<void> {
     const task = enter();
     if (task === null) return refused('RLock.release()');
-    if (this.#owner !== task) return refuse(this.#notOwner());
+    if (this.#owner !== task) return fail(task, this.#notOwner());
     this.#releaseLevel();
     return pass(task, undefined);
   }

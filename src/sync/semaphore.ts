@@ -4,7 +4,7 @@
 
 import { type Callable, callable, describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import { enter, enterComposite, pass, refuse, refused } from '../traps.ts';
+import { enter, enterComposite, fail, pass, refused } from '../traps.ts';
 import type { Guard } from './guard.ts';
 import { Guard as PermitGuard } from './guard.ts';
 import { withGuard } from './lock.ts';
@@ -54,7 +54,7 @@ export class Semaphore {
       this.letGo();
     } catch (error) {
       // swallows: nothing; operations reject.
-      return refuse(error);
+      return fail(task, error);
     }
     return pass(task, undefined);
   }

@@ -1,0 +1,21 @@
+// npm run bench [name …]: builds Curio, then measures it beside its peers in one run.
+
+import { kernelBenchmarks } from './kernel/kernel.mjs';
+import { Report } from './report.mjs';
+
+const suites = { kernel: kernelBenchmarks };
+
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (!(name in suites)) {
+    console.error(`There is no benchmark '${name}'. There are: ${Object.keys(suites).join(', ')}.`);
+    process.exit(2);
+  }
+}
+
+console.log(`Node ${process.version}, ${process.arch}. Medians of CPU time a unit of work, rounds alternating; smaller is better.`);
+const report = new Report();
+for (const [name, suite] of Object.entries(suites)) {
+  if (wanted.length === 0 || wanted.includes(name)) await suite(report);
+}
+report.end();
