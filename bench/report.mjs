@@ -13,16 +13,21 @@ export class Report {
       const ratio = costs.curio / cost;
       const limit = limits[peer];
       let verdict = '';
-      if (limit !== undefined) verdict = `at most ${limit}: ${this.#judge(`${name} / ${peer}`, ratio, limit)}`;
+      if (limit !== undefined)
+        verdict = `at most ${limit}: ${this.#judge(`${name} / ${peer}`, ratio, limit)}`;
       const multiple = peer === 'curio' ? '' : `curio is ${ratio.toFixed(2)} ×`;
-      console.log(`  ${peer.padEnd(12)} ${`${digits(cost)} ${unit}`.padStart(12)}  ${multiple.padEnd(16)}  ${verdict}`.trimEnd());
+      console.log(
+        `  ${peer.padEnd(12)} ${`${digits(cost)} ${unit}`.padStart(12)}  ${multiple.padEnd(16)}  ${verdict}`.trimEnd(),
+      );
     }
     this.results.push({ name, unit, costs, limits });
   }
 
   /** A figure of Curio's alone. */
   atMost(name, value, limit, unit) {
-    console.log(`\n${name}: ${digits(value)} ${unit}, at most ${limit} ${unit}: ${this.#judge(name, value, limit)}`);
+    console.log(
+      `\n${name}: ${digits(value)} ${unit}, at most ${limit} ${unit}: ${this.#judge(name, value, limit)}`,
+    );
     this.results.push({ name, unit, value, limit });
   }
 

@@ -13,7 +13,9 @@ for (const name of wanted) {
   }
 }
 
-console.log(`Node ${process.version}, ${process.arch}. Medians of CPU time a unit of work, rounds alternating; smaller is better.`);
+console.log(
+  `Node ${process.version}, ${process.arch}. Medians of CPU time a unit of work, rounds alternating; smaller is better.`,
+);
 const report = new Report();
 for (const [name, suite] of Object.entries(suites)) {
   if (wanted.length === 0 || wanted.includes(name)) await suite(report);

@@ -448,9 +448,10 @@ export function leaveTimeout(task: TaskRecord, frame: TimeoutFrame): number {
 /** The signal that is aborted when the task is cancelled or its innermost timeout expires. */
 export function signalOf(task: TaskRecord): AbortSignal {
   if (task.pending !== null && task.shield === 0) return AbortSignal.abort(task.pending);
-  const holder: { aborter: AbortController | null } = task.timeouts ?? task;
-  holder.aborter ??= new AbortController();
-  return holder.aborter.signal;
+  // Outside all timeouts the signal hangs on a frame that never expires.
+  task.timeouts ??= new TimeoutFrame(null, NEVER, null);
+  task.timeouts.aborter ??= new AbortController();
+  return task.timeouts.aborter.signal;
 }
 
 /** Logs with the logger of the task's run. */

@@ -3,7 +3,7 @@
 
 import { Mutex } from 'async-mutex';
 import { Lock, Queue, run, sleep, spawn, timeoutAfter } from 'curio';
-import { Effect, Fiber, Queue as EffectQueue, Semaphore } from 'effect';
+import { Effect, Queue as EffectQueue, Fiber, Semaphore } from 'effect';
 import { createQueue, run as effection, sleep as effectionSleep, spawn as effectionSpawn } from 'effection';
 import pLimit from 'p-limit';
 import PQueue from 'p-queue';

@@ -511,7 +511,7 @@ export class Core {
     record.state = 'TERMINATED';
     record.failed = failed;
     record.outcome = outcome;
-    record.args = record.aborter = record.timeouts = record.locals = record.pending = null;
+    record.args = record.timeouts = record.locals = record.pending = null;
     this.#deadlines.remove(record);
     if (record.cancelled) this.#patience.end(record);
     if (!record.hidden) this.#bury(record);
@@ -547,7 +547,7 @@ export class Core {
 
   #bury(record: TaskRecord): void {
     this.tasks.delete(record);
-    if (!record.main) {
+    if (record !== this.#main) {
       const crashed = record.failed && !(record.outcome instanceof CancelledError);
       const expected =
         record.joined ||
@@ -583,7 +583,6 @@ export class Core {
     hidden = false,
   ): Promise<unknown> {
     const main = this.spawn(null, fn, args, { hidden });
-    main.main = true;
     const abort = () => this.cancel(main, new TaskCancelled(undefined, { cause: signal?.reason }));
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });

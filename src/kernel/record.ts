@@ -111,14 +111,12 @@ export class TaskRecord implements Claim {
   // Cancellation.
   /** @internal */ pending: unknown = null;
   /** @internal */ shield = 0;
-  /** @internal */ aborter: AbortController | null = null;
 
   // The end.
   /** @internal */ failed = false;
   /** @internal */ outcome: unknown = undefined;
   /** @internal */ joined = false;
   /** @internal */ missed = false;
-  /** @internal */ main = false;
   /** @internal */ hidden = false;
   /** @internal */ joiners: TaskList | null = null;
   /** @internal */ waiters: TaskList | null = null;

@@ -51,15 +51,10 @@ export function voidTimeouts(record: TaskRecord): void {
 export function abortSignals(record: TaskRecord, exc: unknown): void {
   const owner = exc instanceof TaskTimeout ? overdue(record.timeouts, exc.clock) : null;
   for (let frame = record.timeouts; frame !== null; frame = frame.outer) {
-    abort(frame, exc);
+    const aborter = frame.aborter;
+    // Dropped first: what listens is the user's code, and may ask for a new one.
+    frame.aborter = null;
+    aborter?.abort(exc);
     if (frame === owner) return;
   }
-  abort(record, exc);
-}
-
-function abort(holder: { aborter: AbortController | null }, exc: unknown): void {
-  const aborter = holder.aborter;
-  // Dropped first: what listens is the user's code, and may ask for a new one.
-  holder.aborter = null;
-  aborter?.abort(exc);
 }
