@@ -3,13 +3,12 @@
  * taking their turns in another order.
  */
 
-import { type Callable, callable } from '../base/callable.ts';
-import { Kernel, type KernelOptions } from '../run.ts';
+import { type Callable, callable, describe } from '../base/callable.ts';
 import { TaskList, type TaskRecord } from '../traps.ts';
-import { VirtualClock } from './clock.ts';
+import { checkLimit, type TrialOptions, trial, withNote } from './trial.ts';
 
 /** Options of `explore()`. */
-export interface ExploreOptions extends KernelOptions {
+export interface ExploreOptions extends TrialOptions {
   /** How many orders to try, or exactly which: the seed in a failure's message replays it. Default 100. */
   seeds?: number | readonly number[];
 }
@@ -31,7 +30,10 @@ class ShuffledTasks extends TaskList {
   }
 }
 
-/** Numbers from 0 to below 1, the same for the same seed. */
+/**
+ * Numbers from 0 to below 1, the same for the same seed: for a program that wants to be random and replayable.
+ * @param seed a whole number from 0 to 4294967295
+ */
 export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -44,10 +46,15 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /**
- * Runs `program` under many orders of the ready queue: whatever the order in which ready tasks take their turns, it must not
- * throw. Each run has a kernel and a virtual clock of its own. Not to be called in a task.
+ * Runs `program` under many orders of the ready queue: whatever the order in which ready tasks take their turns, it must
+ * neither throw nor leave tasks waiting for each other (a `DeadlockError`). What it is to find wrong it throws, as a test does.
+ *
+ * Tasks still switch only where they block, and still wait in line for locks and queues first come, first served: what varies is who
+ * of those that could run runs next. Each run has a kernel and a virtual clock of its own, so `program` must make what it uses
+ * afresh. Not to be called in a task.
  *
  * @throws the program's error, with the seed of the failing run in its message; `explore(program, { seeds: [seed] })` replays it
+ * @throws RuntimeError if a run does not end within the `limit`
  * @example
  * await explore(async () => {
  *   const queue = new Queue<number>(1);
@@ -59,17 +66,33 @@ export async function explore(
   program: Callable<[], unknown>,
   { seeds = 100, ...options }: ExploreOptions = {},
 ): Promise<void> {
-  const fn = callable(program, 'explore') as () => unknown;
-  const list = typeof seeds === 'number' ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds;
-  for (const seed of list) {
-    const kernel = new Kernel({ clock: new VirtualClock(), ...options, ready: new ShuffledTasks(seed) });
-    try {
-      await kernel.run({ shutdown: true }, fn);
-    } catch (failure) {
-      // swallows: nothing; it is thrown with the seed added.
-      const error = failure instanceof Error ? failure : new Error(String(failure));
-      error.message = `${error.message}\n[explore: seed ${seed}; replay it with explore(program, { seeds: [${seed}] })]`;
-      throw error;
+  const fn = callable(program, 'explore');
+  checkLimit(options.limit, 'explore');
+  for (const seed of seedsOf(seeds)) {
+    const { error, stuck, log } = await trial(fn, { ...options, ready: new ShuffledTasks(seed) });
+    const failure = stuck ?? error;
+    if (failure !== null) {
+      throw withNote(
+        failure,
+        `explore: seed ${seed}; replay it with explore(program, { seeds: [${seed}] })`,
+        log,
+      );
     }
   }
+}
+
+function seedsOf(seeds: number | readonly number[]): readonly number[] {
+  if (Array.isArray(seeds)) {
+    if (seeds.length === 0) throw new RangeError('explore({ seeds: [] }) would run nothing. Name one seed.');
+    for (const seed of seeds) whole(seed, 'A seed of explore()', 0);
+    return seeds;
+  }
+  whole(seeds as number, 'explore({ seeds })', 1);
+  return Array.from({ length: seeds as number }, (_, i) => i + 1);
+}
+
+function whole(value: number, what: string, least: number): void {
+  if (typeof value !== 'number') throw new TypeError(`${what} is a whole number, not ${describe(value)}.`);
+  if (!Number.isInteger(value) || value < least || value > 0xffff_ffff)
+    throw new RangeError(`${what} is a whole number from ${least} to ${0xffff_ffff}, not ${value}.`);
 }

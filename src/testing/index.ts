@@ -4,5 +4,11 @@
  */
 
 export { VirtualClock, type VirtualClockOptions } from './clock.ts';
-export { cancelEverywhere, type Interruption, type InterruptionKind } from './everywhere.ts';
+export {
+  type CancelEverywhereOptions,
+  cancelEverywhere,
+  type Interruption,
+  type InterruptionKind,
+} from './everywhere.ts';
 export { type ExploreOptions, explore, randomNumbers } from './explore.ts';
+export type { TrialOptions } from './trial.ts';
