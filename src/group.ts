@@ -3,8 +3,9 @@
  * the group. `taskGroup` and `gather` are the forms most programs want.
  */
 
-import { type Callable, callable, isOptions } from './base/callable.ts';
-import { RuntimeError, TaskCancelled } from './errors.ts';
+import { type Callable, callable, functionName, isOptions } from './base/callable.ts';
+import { errorText } from './base/stack.ts';
+import { CancelledError, RuntimeError, TaskCancelled } from './errors.ts';
 import { named, newTask, type SpawnOptions, type Task } from './task.ts';
 import {
   begin,
@@ -16,6 +17,7 @@ import {
   pass,
   RESUME_VALUE,
   refused,
+  report,
   requestCancel,
   shield,
   TaskList,
@@ -431,18 +433,40 @@ export function gather<const F extends readonly (() => unknown)[]>(fns: F): Prom
   return gatherAll(fns) as Promise<Gathered<F>>;
 }
 
+/** The end of a `gather`: the first function that threw, and what. */
+interface Failure {
+  exception: unknown;
+}
+
 async function gatherAll(fns: readonly (() => unknown)[]): Promise<unknown[]> {
-  const group = new TaskGroup();
-  let failure: { exception: unknown } | null = null;
+  const results: unknown[] = new Array(fns.length);
+  const late: unknown[] = [];
+  let first: Failure | null = null;
+  // What a function throws is caught here and not left to its task: it comes out of gather(), so it is no crash.
+  // The first failure is also the first result, which ends the wait and cancels the others.
+  const group = new TaskGroup<Failure | null>({ wait: 'object' });
+  const runOne = async (index: number): Promise<Failure | null> => {
+    try {
+      results[index] = await fns[index]!();
+      return null;
+    } catch (exception) {
+      // swallows: nothing; the exception is thrown by gather(), or logged below.
+      if (first === null) first = { exception };
+      else if (!(exception instanceof CancelledError)) late.push(exception);
+      return first;
+    }
+  };
   try {
-    for (const fn of fns) await group.spawn(fn);
+    for (const [index, fn] of fns.entries()) await group.spawn({ name: functionName(fn) }, runOne, index);
     await group.join();
-    const failed = group.tasks.filter((task) => task.failed);
-    const first = failed.find((task) => !task.cancelled) ?? failed[0];
-    if (first !== undefined) failure = { exception: first.exception };
   } finally {
     await group[Symbol.asyncDispose]();
+    const caller = enter();
+    for (const exception of late) {
+      if (caller !== null)
+        report(caller, 'error', `gather(): another function failed, too: ${errorText(exception)}`);
+    }
   }
-  if (failure !== null) throw failure.exception;
-  return group.results;
+  if (first !== null) throw (first as Failure).exception;
+  return results;
 }

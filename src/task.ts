@@ -42,8 +42,6 @@ export interface SpawnOptions {
  * @see Reference manual, "Tasks"
  */
 export class Task<T = unknown> extends TaskRecord {
-  declare private readonly produces: T;
-
   /**
    * Waits for the task to end, and gives its result. Blocks (`TASK_JOIN`) unless the task has ended.
    *

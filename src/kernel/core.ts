@@ -653,11 +653,12 @@ export class Core {
 /** A task's first turn. */
 function start(record: TaskRecord): void {
   becomeTask(record);
+  const { fn } = record;
   const args = record.args as never[];
   record.args = null;
   let outcome: unknown;
   try {
-    outcome = record.fn(...args);
+    outcome = fn(...args);
   } catch (error) {
     // swallows: nothing; whatever ended the task, CancelledError included, is its outcome.
     return record.core.terminate(record, true, error);

@@ -57,7 +57,8 @@ export const RESUME_CLAIM = 2;
 
 let lastId = 0;
 
-export class TaskRecord implements Claim {
+// A `Claim`, too: the tasks that join it are woken with it.
+export class TaskRecord {
   /** A positive number, increasing over the life of the process, shared by all kernels. */
   readonly id: number;
   /** The id of the task that spawned this one; null for a main task. */
@@ -128,6 +129,7 @@ export class TaskRecord implements Claim {
   // Values of `Local` objects, copied at spawn. Null while there are none.
   /** @internal */ locals: Map<object, object> | null = null;
 
+  /** @internal */
   constructor(
     core: Core,
     parent: TaskRecord | null,
