@@ -397,6 +397,7 @@ export class Core {
   /** No task is ready. */
   #rest(): void {
     this.resting = true;
+    this.keepAlive.rest();
     const next = this.#deadlines.next;
     if (next === null) {
       this.#alarm.clear();
@@ -629,7 +630,6 @@ export class Core {
     this.#state = 'active';
     this.#burst.afterRest();
     this.#deadlock.begin();
-    this.keepAlive.enable(true);
     return new Promise((resolve) => {
       this.#finish = resolve;
       this.#dispatch();
@@ -643,7 +643,7 @@ export class Core {
     this.#main = null;
     this.#alarm.clear();
     this.#deadlock.end();
-    this.keepAlive.enable(false);
+    this.keepAlive.stop();
     const finish = this.#finish;
     this.#finish = null;
     finish?.();

@@ -1,6 +1,6 @@
 /*
  * Keeps the process alive for tasks that wait for something Node does not count
- * as work to do: a signal, say.
+ * as work to do: a signal, say, or a descriptor that only our own poller watches.
  */
 
 // The longest interval Node's timers know: it is there to be referenced, not to fire.
@@ -8,35 +8,30 @@ const LONGEST = 0x7fff_ffff;
 
 export class KeepAlive {
   #holds = 0;
-  #enabled = false;
   #timer: NodeJS.Timeout | null = null;
 
   get held(): boolean {
     return this.#holds > 0;
   }
 
+  // Counting is all that happens here: whether Node may exit matters only once the kernel rests.
   hold(): void {
     this.#holds++;
-    this.#update();
   }
 
   release(): void {
     this.#holds--;
-    this.#update();
+  }
+
+  /** The kernel rests: from now on the process lives as long as somebody holds it. */
+  rest(): void {
+    if (this.held) this.#timer ??= setInterval(() => {}, LONGEST);
+    else this.stop();
   }
 
   /** A kernel that does not run keeps nothing alive. */
-  enable(enabled: boolean): void {
-    this.#enabled = enabled;
-    this.#update();
-  }
-
-  #update(): void {
-    const wanted = this.#enabled && this.#holds > 0;
-    if (wanted && this.#timer === null) this.#timer = setInterval(() => {}, LONGEST);
-    else if (!wanted && this.#timer !== null) {
-      clearInterval(this.#timer);
-      this.#timer = null;
-    }
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
   }
 }
