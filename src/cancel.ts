@@ -9,6 +9,7 @@ import {
   enter,
   enterComposite,
   fail,
+  handled,
   note,
   outsideError,
   pass,
@@ -69,7 +70,7 @@ export function disableCancellation(...call: unknown[]): CancellationShield | Pr
   const fn = callable(call[0], 'disableCancellation');
   const task = enterComposite('disableCancellation()');
   if (task === null) return refused('disableCancellation()');
-  return shielded(task, fn, call.slice(1));
+  return handled(shielded(task, fn, call.slice(1)));
 }
 
 async function shielded(

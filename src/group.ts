@@ -3,18 +3,21 @@
  * the group. `taskGroup` and `gather` are the forms most programs want.
  */
 
-import { type Callable, callable, functionName, isOptions } from './base/callable.ts';
+import { type Callable, callable, describe, functionName, isOptions } from './base/callable.ts';
 import { errorText } from './base/stack.ts';
 import { CancelledError, RuntimeError, TaskCancelled } from './errors.ts';
-import { named, newTask, type SpawnOptions, type Task } from './task.ts';
+import { named, newTask, type SpawnOptions, Task } from './task.ts';
 import {
   begin,
   block,
+  type Claim,
   enter,
   enterComposite,
   fail,
+  handled,
   markJoined,
   pass,
+  RESUME_CLAIM,
   RESUME_VALUE,
   refused,
   report,
@@ -23,6 +26,7 @@ import {
   TaskList,
   type TaskRecord,
   unshield,
+  wakeFirst,
   wakeSome,
 } from './traps.ts';
 
@@ -60,8 +64,14 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   readonly #tracked = new Set<Task<T>>();
   readonly #running = new Set<Task<T>>();
   readonly #daemons = new Set<Task<T>>();
+  /** Those that nobody has collected yet, in the order they ended. */
   readonly #finished = new Set<Task<T>>();
+  /** Those whose cancellation the group itself asked for. */
+  readonly #cancelled = new Set<Task<T>>();
+  /** Tasks in `nextDone()` or `join()`. */
   readonly #waiting = new TaskList();
+  /** How many of the finished are reserved for a task that has been woken and has not run yet. */
+  #reserved = 0;
   #joined = false;
   #completed: Task<T> | null = null;
 
@@ -70,12 +80,26 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     taskJoined: (task: TaskRecord) => this.#forget(task as Task<T>),
   };
 
+  readonly #claim: Claim = {
+    take: () => {
+      this.#reserved--;
+    },
+    refuse: () => {
+      this.#reserved--;
+      this.#serve();
+    },
+  };
+
   constructor({ tasks = [], wait = 'all' }: TaskGroupOptions<T> = {}) {
     if (wait !== 'all' && wait !== 'any' && wait !== 'object' && wait !== null) {
-      throw new TypeError(`A group waits for 'all', 'any', 'object' or null, not ${String(wait)}.`);
+      throw new TypeError(`A group waits for 'all', 'any', 'object' or null, not ${describe(wait)}.`);
     }
     this.#wait = wait;
-    for (const task of tasks) this.#adopt(task);
+    const members = new Set(tasks);
+    for (const task of members) mustBeTask(task, 'new TaskGroup({ tasks })');
+    // All or none: no task shall belong to a group that nobody has.
+    for (const task of members) if (task.onEnd !== null) throw alreadyMember(task);
+    for (const task of members) this.#adopt(task);
   }
 
   // ---- Members ----
@@ -107,8 +131,11 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   /**
    * Adds a task that exists already, ended or not. Does not block.
    * @throws RuntimeError if it belongs to a group, or this one has been joined
+   * @throws TypeError for what is not a task
+   * @see Reference manual, "Task Groups"
    */
   addTask(task: Task<T>): Promise<void> {
+    mustBeTask(task, 'TaskGroup.addTask()');
     const caller = enter();
     if (caller === null) return refused('TaskGroup.addTask()');
     if (this.#joined) return fail(caller, alreadyJoined());
@@ -118,57 +145,77 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 
   #adopt(task: Task<T>): void {
-    if (task.onEnd !== null) throw alreadyMember(task);
     task.onEnd = this.#watch;
     if (!task.daemon) this.#tracked.add(task);
-    if (task.terminated) {
-      markReaped(task);
-      if (!task.daemon) this.#taskDone(task);
-    } else (task.daemon ? this.#daemons : this.#running).add(task);
+    if (task.terminated) this.#taskDone(task);
+    else (task.daemon ? this.#daemons : this.#running).add(task);
   }
 
   #taskDone(task: Task<T>): void {
-    this.#daemons.delete(task);
-    if (task.daemon || !this.#tracked.has(task)) return;
+    if (task.daemon) {
+      this.#daemons.delete(task);
+      return markReaped(task);
+    }
     this.#running.delete(task);
+    if (!this.#tracked.has(task)) return;
     this.#finished.add(task);
-    wakeSome(this.#waiting, 1, RESUME_VALUE, undefined);
+    this.#serve();
   }
 
-  /** Somebody joined the task explicitly, and so took over the responsibility for it. */
+  /** The group is no longer responsible for the task: it has been collected, or somebody joined it explicitly. */
   #forget(task: Task<T>): void {
     this.#finished.delete(task);
     this.#tracked.delete(task);
-    if (!task.daemon) this.#running.delete(task);
+    this.#running.delete(task);
     task.onEnd = null;
-    // Whoever waits for a member to finish may have waited for this one.
-    if (this.#running.size === 0) wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, undefined);
+    this.#serve();
+  }
+
+  /** Reserves a finished member for the task that has waited longest; lets all go when no more will end. */
+  #serve(): void {
+    if (this.#waiting.length > 0 && this.#finished.size > this.#reserved) {
+      this.#reserved++;
+      wakeFirst(this.#waiting, RESUME_CLAIM, this.#claim);
+    }
+    if (this.#waiting.length > 0 && !this.#moreWillEnd(null))
+      wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, undefined);
+  }
+
+  /** False if `caller` would wait for ever: no member runs but those that wait here themselves. */
+  #moreWillEnd(caller: TaskRecord | null): boolean {
+    if (this.#running.size > this.#waiting.length + 1) return true;
+    for (const task of this.#running) if (task !== caller && task.list !== this.#waiting) return true;
+    return false;
   }
 
   // ---- Collecting them one by one ----
 
   /**
    * Waits for the next member to end, takes it out of the group and gives it; null when none is
-   * left. Blocks unless one has ended. Its failure is the caller's to see: nothing is cancelled.
+   * left. Blocks (`TASK_JOIN`) unless one has ended. Its failure is the caller's to see: nothing is cancelled.
    *
    * **Cancellation:** no member has been taken out.
+   * @see Reference manual, "Task Groups"
    */
   nextDone(): Promise<Task<T> | null> {
     const caller = enterComposite('TaskGroup.nextDone()');
     if (caller === null) return refused('TaskGroup.nextDone()');
-    if (this.#finished.size > 0 || this.#running.size === 0) return pass(caller, this.#takeFinished());
-    return this.#nextDone(caller);
+    return this.#mustWait(caller) ? this.#nextDone(caller) : pass(caller, this.#takeFinished());
   }
 
   async #nextDone(caller: TaskRecord): Promise<Task<T> | null> {
-    while (this.#finished.size === 0 && this.#running.size > 0)
-      await this.#untilDone(caller, 'TaskGroup.nextDone()');
+    do await this.#untilDone(caller, 'TaskGroup.nextDone()');
+    while (this.#mustWait(caller));
     return this.#takeFinished();
+  }
+
+  #mustWait(caller: TaskRecord): boolean {
+    return this.#finished.size <= this.#reserved && this.#moreWillEnd(caller);
   }
 
   #takeFinished(): Task<T> | null {
     const [task] = this.#finished;
-    if (task === undefined) return null;
+    if (task === undefined || this.#finished.size <= this.#reserved) return null;
     this.#forget(task);
     markReaped(task);
     return task;
@@ -179,11 +226,19 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 
   /**
-   * The result of the next member to end, which is taken out of the group. Blocks unless one has ended.
+   * The result of the next member to end, which is taken out of the group. Blocks (`TASK_JOIN`) unless one has ended.
+   *
+   * **Cancellation:** no member has been taken out.
    * @throws the member's own exception, if it failed
    * @throws RuntimeError if no member is left
+   * @see Reference manual, "Task Groups"
    */
-  async nextResult(): Promise<T> {
+  nextResult(): Promise<T> {
+    if (enterComposite('TaskGroup.nextResult()') === null) return refused('TaskGroup.nextResult()');
+    return this.#nextResult();
+  }
+
+  async #nextResult(): Promise<T> {
     const task = await this.nextDone();
     if (task === null) throw new RuntimeError('TaskGroup.nextResult(): no task is left in the group.');
     return task.result;
@@ -205,27 +260,28 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   join(): Promise<void> {
     const caller = enterComposite('TaskGroup.join()');
-    return caller === null ? refused('TaskGroup.join()') : this.#join(caller);
+    return caller === null ? refused('TaskGroup.join()') : handled(this.#join(caller));
   }
 
   async #join(caller: TaskRecord): Promise<void> {
     try {
-      if (this.#wait === null) return;
-      while (this.#finished.size > 0 || this.#running.size > 0) {
-        while (this.#finished.size === 0 && this.#running.size > 0)
-          await this.#untilDone(caller, 'TaskGroup.join()');
-        for (const task of this.#finished) {
-          this.#finished.delete(task);
-          markReaped(task);
-          const passedOver =
-            this.#wait === 'object' && !task.failed && (task.result === null || task.result === undefined);
-          if (!passedOver) this.#completed ??= task;
-          if (task.failed || this.#wait === 'any' || (this.#wait === 'object' && !passedOver)) return;
-        }
+      while (this.#wait !== null) {
+        for (const task of this.#finished) if (this.#collect(task)) return;
+        if (!this.#moreWillEnd(caller)) return;
+        await this.#untilDone(caller, 'TaskGroup.join()');
       }
     } finally {
       await this.#reap(caller);
     }
+  }
+
+  /** Takes note of a member that has ended. True if that ends the wait. */
+  #collect(task: Task<T>): boolean {
+    this.#finished.delete(task);
+    markReaped(task);
+    if (this.#wait === 'object' && !task.failed && isNothing(task.result)) return false;
+    this.#completed ??= task;
+    return task.failed || this.#wait !== 'all';
   }
 
   /** Cancels and awaits, one by one in the order of creation, whatever still runs. */
@@ -234,42 +290,55 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     shield(caller);
     try {
       while (this.#running.size + this.#daemons.size > 0) {
-        for (const task of byId([...this.#running, ...this.#daemons])) {
-          if (task === caller) {
+        for (const task of this.#alive()) {
+          this.#cancel(task, caller);
+          if (task !== caller) await task.wait();
+          else {
             // A member that joins its own group cannot wait for itself; it is let go.
             this.#running.delete(task);
             this.#daemons.delete(task);
-            continue;
           }
-          await task.cancel();
         }
       }
     } finally {
       for (const task of this.#finished) markReaped(task);
       this.#finished.clear();
       this.#joined = true;
+      this.#serve();
       unshield(caller);
+    }
+  }
+
+  /** Every member that has not ended, daemons included, in the order of creation. */
+  #alive(): Task<T>[] {
+    return byId([...this.#running, ...this.#daemons]);
+  }
+
+  #cancel(task: Task<T>, caller: TaskRecord): void {
+    if (task !== caller && requestCancel(task, TaskCancelled, caller)) this.#cancelled.add(task);
+  }
+
+  /** Waits for members that have been asked to stop, and takes them out of the group. */
+  async #seeOff(members: Task<T>[]): Promise<void> {
+    for (const task of members) {
+      await task.wait();
+      if (task.onEnd === this.#watch) this.#forget(task);
     }
   }
 
   /**
    * Cancels the members that still run, waits for them, and takes them out of the group. Daemons go on,
-   * and new members may still be spawned. Blocks.
+   * and new members may still be spawned. Blocks (`TASK_JOIN`).
    *
    * **Cancellation:** all members have been asked to stop; the caller stops waiting for them.
+   * @see Reference manual, "Task Groups"
    */
   cancelRemaining(): Promise<void> {
     const caller = enterComposite('TaskGroup.cancelRemaining()');
-    return caller === null ? refused('TaskGroup.cancelRemaining()') : this.#cancelRemaining(caller);
-  }
-
-  async #cancelRemaining(caller: TaskRecord): Promise<void> {
-    const running = byId([...this.#running]).filter((task) => task !== caller);
-    for (const task of running) requestCancel(task, TaskCancelled, caller);
-    for (const task of running) {
-      await task.wait();
-      if (task.onEnd === this.#watch) this.#forget(task);
-    }
+    if (caller === null) return refused('TaskGroup.cancelRemaining()');
+    const members = this.#others(caller);
+    for (const task of members) this.#cancel(task, caller);
+    return this.#seeOff(members);
   }
 
   /** Cancels and awaits the members that `join()` has not already waited for. */
@@ -278,9 +347,38 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     const caller = enter();
     if (caller === null) return refused('TaskGroup disposal');
     // Even if a forgotten await keeps the caller from waiting for them, no member goes on undisturbed.
-    for (const task of [...this.#running, ...this.#daemons]) requestCancel(task, TaskCancelled, caller);
+    for (const task of this.#alive()) this.#cancel(task, caller);
     enterComposite('TaskGroup disposal');
     await this.#reap(caller);
+  }
+
+  /** @internal What `taskGroup` does when its body, or the join after it, has thrown. */
+  async abandon(): Promise<void> {
+    const caller = enter();
+    if (caller === null || this.#joined) return;
+    for (const task of this.#alive()) this.#cancel(task, caller);
+    try {
+      enterComposite('taskGroup()');
+    } catch {
+      // swallows: the TaskBusyError of an operation the body forgot to await. The members have been asked to
+      // stop and cannot be waited for; the error of the body is the one to come out.
+      return;
+    }
+    shield(caller);
+    try {
+      // What a member spawns into the group while it cleans up has to stop, too.
+      for (let left = this.#others(caller); left.length > 0; left = this.#others(caller)) {
+        for (const task of left) this.#cancel(task, caller);
+        await this.#seeOff(left);
+      }
+    } finally {
+      unshield(caller);
+    }
+    await this.#join(caller);
+  }
+
+  #others(caller: TaskRecord): Task<T>[] {
+    return byId([...this.#running]).filter((task) => task !== caller);
   }
 
   // ---- Outcome ----
@@ -310,45 +408,30 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   /**
    * The results of all members, in the order of their creation.
    * @throws RuntimeError before `join()`
-   * @throws the exception of the first member that failed or was cancelled
+   * @throws the exception of the first member, in the order of creation, that failed or was cancelled
    */
   get results(): T[] {
     this.#mustBeJoined('results');
-    return this.tasks.map((task) => task.result);
+    return byId([...this.#tracked]).map((task) => task.result);
   }
 
-  /** The exceptions of all members, null for a success. @throws RuntimeError before `join()` */
+  /** The exceptions of all members, in the order of their creation; null for a success. @throws RuntimeError before `join()` */
   get exceptions(): unknown[] {
     this.#mustBeJoined('exceptions');
-    return this.tasks.map((task) => task.exception);
+    return byId([...this.#tracked]).map((task) => task.exception);
   }
 
-  /** The members that are no daemons and have not been joined, fetched or cancelled one by one, in the order of their creation. */
+  /**
+   * The members, in the order of their creation: no daemons, and none that somebody has joined, fetched or
+   * cancelled by itself.
+   */
   get tasks(): Task<T>[] {
-    return byId([...this.#tracked]);
+    return byId([...this.#tracked]).filter((task) => !task.cancelled || this.#cancelled.has(task));
   }
 
   #mustBeJoined(what: string): void {
     if (!this.#joined)
       throw new RuntimeError(`TaskGroup.${what} is there after join(). Write await group.join() first.`);
-  }
-
-  /** @internal For `taskGroup`: what the block form does when its body throws. */
-  async abandon(): Promise<void> {
-    const caller = enterComposite('taskGroup()');
-    if (caller === null) return;
-    const running = byId([...this.#running]).filter((task) => task !== caller);
-    shield(caller);
-    try {
-      for (const task of running) requestCancel(task, TaskCancelled, caller);
-      for (const task of running) {
-        await task.wait();
-        if (task.onEnd === this.#watch) this.#forget(task);
-      }
-    } finally {
-      unshield(caller);
-    }
-    await this.#join(caller);
   }
 }
 
@@ -356,10 +439,19 @@ function byId<T>(tasks: Task<T>[]): Task<T>[] {
   return tasks.sort((a, b) => a.id - b.id);
 }
 
+function isNothing(value: unknown): boolean {
+  return value === null || value === undefined;
+}
+
 /** The group has seen the task's end, so nobody needs to join it. */
 function markReaped(task: TaskRecord): void {
   task.onEnd = null;
   markJoined(task);
+}
+
+function mustBeTask(task: unknown, who: string): void {
+  if (!(task instanceof Task))
+    throw new TypeError(`${who} wants tasks, as spawn() gives them, not ${describe(task)}.`);
 }
 
 function alreadyJoined(): RuntimeError {
@@ -391,7 +483,7 @@ export function taskGroup<T>(...call: unknown[]): Promise<TaskGroup<T>> {
   const options = isOptions(call[0]) ? (call.shift() as TaskGroupOptions<T>) : undefined;
   const body = callable(call[0], 'taskGroup');
   if (enterComposite('taskGroup()') === null) return refused('taskGroup()');
-  return runGroup(new TaskGroup<T>(options), body);
+  return handled(runGroup(new TaskGroup<T>(options), body));
 }
 
 async function runGroup<T>(
@@ -400,11 +492,11 @@ async function runGroup<T>(
 ): Promise<TaskGroup<T>> {
   try {
     await body(group);
+    await group.join();
   } catch (error) {
     await group.abandon();
     throw error;
   }
-  await group.join();
   return group;
 }
 
@@ -430,7 +522,7 @@ export function gather<const F extends readonly (() => unknown)[]>(fns: F): Prom
   }
   for (const fn of fns) callable(fn, 'gather');
   if (enterComposite('gather()') === null) return refused('gather()');
-  return gatherAll(fns) as Promise<Gathered<F>>;
+  return handled(gatherAll(fns)) as Promise<Gathered<F>>;
 }
 
 /** The end of a `gather`: the first function that threw, and what. */
@@ -459,6 +551,11 @@ async function gatherAll(fns: readonly (() => unknown)[]): Promise<unknown[]> {
   try {
     for (const [index, fn] of fns.entries()) await group.spawn({ name: functionName(fn) }, runOne, index);
     await group.join();
+  } catch (error) {
+    // The caller was cancelled, and that comes out. What a function threw meanwhile is not to be lost.
+    const failure = first as Failure | null;
+    if (failure !== null && !(failure.exception instanceof CancelledError)) late.unshift(failure.exception);
+    throw error;
   } finally {
     await group[Symbol.asyncDispose]();
     const caller = enter();

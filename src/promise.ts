@@ -4,7 +4,15 @@
  */
 
 import { callable } from './base/callable.ts';
-import { callingTask, enterComposite, futureWait, outsideError, refused, signalOf } from './traps.ts';
+import {
+  callingTask,
+  enterComposite,
+  futureWait,
+  handled,
+  outsideError,
+  refused,
+  signalOf,
+} from './traps.ts';
 
 /**
  * Waits for an ordinary promise and gives its value, or throws its error. Blocks (`FUTURE_WAIT`).
@@ -27,7 +35,7 @@ export function wait<T>(promise: PromiseLike<T>): Promise<Awaited<T>> {
 export function abortable<T>(fn: (signal: AbortSignal) => PromiseLike<T> | T): Promise<Awaited<T>> {
   const start = callable(fn, 'abortable') as typeof fn;
   if (enterComposite('abortable()') === null) return refused('abortable()');
-  return runAbortable(start);
+  return handled(runAbortable(start));
 }
 
 async function runAbortable<T>(start: (signal: AbortSignal) => PromiseLike<T> | T): Promise<Awaited<T>> {

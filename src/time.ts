@@ -78,7 +78,7 @@ export class TimeoutScope<R = never> {
         new RuntimeError('A timeout scope runs once. Make a new one for the next block.'),
       );
     this.#used = true;
-    return this.#limit(task, target, args) as Promise<Awaited<T> | R>;
+    return traps.handled(this.#limit(task, target, args)) as Promise<Awaited<T> | R>;
   }
 
   async #limit(task: TaskRecord, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {

@@ -24,7 +24,7 @@ import {
   WriteResourceBusy,
 } from './errors.ts';
 import { callingTask, outsideTasks } from './kernel/context.ts';
-import { FREE_OPERATIONS, refuse } from './kernel/core.ts';
+import { FREE_OPERATIONS, handled, refuse } from './kernel/core.ts';
 import {
   type Claim,
   RESUME_CLAIM,
@@ -44,6 +44,7 @@ import type { Task } from './task.ts';
 export type { Claim, TaskState, Waitable };
 export {
   callingTask,
+  handled,
   outsideTasks,
   overdue,
   RESUME_CLAIM,

@@ -684,19 +684,18 @@ function deliverPending(record: TaskRecord): Promise<never> {
 }
 
 /** Whoever awaits the promise still gets its error; if nobody does, that is no reason for Node to end the process. */
-function markHandled(promise: Promise<unknown>): void {
+export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.then(undefined, nothing);
+  return promise;
 }
 
 /** A rejected promise that does not count as unhandled if the user forgot to await it. */
 export function refuse(error: unknown): Promise<never> {
-  const promise = Promise.reject(error);
-  markHandled(promise);
-  return promise as Promise<never>;
+  return handled(Promise.reject(error));
 }
 
 function fail(promise: Promise<unknown>, resolve: (value: unknown) => void, error: unknown): void {
-  markHandled(promise);
+  void handled(promise);
   resolve(Promise.reject(error));
 }
 

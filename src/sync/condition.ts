@@ -10,6 +10,7 @@ import {
   enter,
   enterComposite,
   fail,
+  handled,
   pass,
   RESUME_VALUE,
   refused,
@@ -66,7 +67,7 @@ export class Condition {
     const task = enterComposite('Condition.wait()');
     if (task === null) return refused('Condition.wait()');
     if (!this.#lock.heldBy(task)) return fail(task, notHeld('wait'));
-    return this.#wait(task);
+    return handled(this.#wait(task));
   }
 
   async #wait(task: TaskRecord): Promise<void> {
@@ -98,7 +99,7 @@ export class Condition {
     const task = enterComposite('Condition.waitFor()');
     if (task === null) return refused('Condition.waitFor()');
     if (!this.#lock.heldBy(task)) return fail(task, notHeld('waitFor'));
-    return this.#waitFor(task, test);
+    return handled(this.#waitFor(task, test));
   }
 
   async #waitFor<T>(task: TaskRecord, test: () => T | PromiseLike<T>): Promise<T> {

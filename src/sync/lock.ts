@@ -4,7 +4,17 @@
 
 import { type Callable, callable } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import { callingTask, enter, enterComposite, fail, pass, refused, type TaskRecord, title } from '../traps.ts';
+import {
+  callingTask,
+  enter,
+  enterComposite,
+  fail,
+  handled,
+  pass,
+  refused,
+  type TaskRecord,
+  title,
+} from '../traps.ts';
 import { Guard } from './guard.ts';
 import { Permits } from './permits.ts';
 
@@ -72,7 +82,7 @@ export class Lock {
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     const target = callable(fn, 'Lock.with');
     if (enterComposite('Lock.with()') === null) return refused('Lock.with()');
-    return withGuard(() => this.acquire(), target, args) as Promise<Awaited<T>>;
+    return handled(withGuard(() => this.acquire(), target, args)) as Promise<Awaited<T>>;
   }
 
   /** @internal True if this task may wait on a condition over this lock. */
@@ -167,7 +177,7 @@ export class RLock {
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     const target = callable(fn, 'RLock.with');
     if (enterComposite('RLock.with()') === null) return refused('RLock.with()');
-    return withGuard(() => this.acquire(), target, args) as Promise<Awaited<T>>;
+    return handled(withGuard(() => this.acquire(), target, args)) as Promise<Awaited<T>>;
   }
 
   /** @internal */

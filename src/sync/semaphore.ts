@@ -4,7 +4,7 @@
 
 import { type Callable, callable, describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import { enter, enterComposite, fail, pass, refused } from '../traps.ts';
+import { enter, enterComposite, fail, handled, pass, refused } from '../traps.ts';
 import type { Guard } from './guard.ts';
 import { Guard as PermitGuard } from './guard.ts';
 import { withGuard } from './lock.ts';
@@ -73,7 +73,7 @@ export class Semaphore {
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     const target = callable(fn, 'Semaphore.with');
     if (enterComposite('Semaphore.with()') === null) return refused('Semaphore.with()');
-    return withGuard(() => this.acquire(), target, args) as Promise<Awaited<T>>;
+    return handled(withGuard(() => this.acquire(), target, args)) as Promise<Awaited<T>>;
   }
 
   toString(): string {
