@@ -8,6 +8,20 @@ export { CancellationShield, checkCancellation, disableCancellation, setCancella
 export * from './errors.ts';
 export { gather, TaskGroup, type TaskGroupOptions, taskGroup, type WaitPolicy } from './group.ts';
 export { Local } from './local.ts';
+export {
+  type ClientHandler,
+  type ConnectionOptions,
+  openConnection,
+  openUnixConnection,
+  runServer,
+  type ServerOptions,
+  type TcpServerOptions,
+  tcpServer,
+  tcpServerSocket,
+  type UnixConnectionOptions,
+  unixServer,
+  unixServerSocket,
+} from './network.ts';
 export { abortable, currentSignal, wait } from './promise.ts';
 export { LifoQueue, PriorityQueue, Queue } from './queue.ts';
 export {

@@ -1,0 +1,89 @@
+/*
+ * One try of each socket operation, as functions without a closure for `reading` and `writing`
+ * to call again, and the bytes that users pass in.
+ */
+
+import { describe } from '../base/callable.ts';
+import type { Address, Endpoint } from './address.ts';
+import type { Ancillary, Handle, Message } from './driver.ts';
+
+/** What is sent as bytes: a string as UTF-8, anything else as the memory it stands for. */
+export type Data = string | ArrayBufferView | ArrayBufferLike;
+
+/** @throws TypeError for what holds no bytes */
+export function bytesOf(data: Data, operation: string): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (typeof data === 'string') return Buffer.from(data);
+  return memoryOf(data, operation);
+}
+
+/** The memory to read into. @throws TypeError for what holds no bytes */
+export function memoryOf(data: unknown, operation: string): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return new Uint8Array(data);
+  throw new TypeError(
+    `${operation} wants bytes: a Buffer, another typed array or an ArrayBuffer, not ${describe(data)}.`,
+  );
+}
+
+/** A number of bytes, or whatever else is a whole number from zero on. @throws TypeError */
+export function checkCount(value: unknown, what: string, operation: string): number {
+  if (typeof value === 'number' && value >= 0 && value % 1 === 0) return value;
+  throw new TypeError(`${operation} wants a whole number as ${what}, not ${describe(value)}.`);
+}
+
+export const tryRecv = (handle: Handle, maxbytes: number, flags: number): Buffer | null =>
+  handle.recv(maxbytes, flags);
+
+export const tryRecvInto = (handle: Handle, target: Uint8Array, flags: number): number | null =>
+  handle.recvInto(target, flags);
+
+export const tryRecvfrom = (
+  handle: Handle,
+  maxbytes: number,
+  flags: number,
+): [Buffer, Address | null] | null => handle.recvfrom(maxbytes, flags);
+
+export const tryRecvfromInto = (
+  handle: Handle,
+  target: Uint8Array,
+  flags: number,
+): [number, Address | null] | null => handle.recvfromInto(target, flags);
+
+/** Receives into one fresh buffer, and gives the part that was filled. */
+export const tryRecvmsg = (
+  handle: Handle,
+  size: number,
+  ancillarySize: number,
+  flags: number,
+): [Buffer, Ancillary[], number, Address | null] | null => {
+  const area = Buffer.allocUnsafeSlow(size);
+  const message = handle.recvmsg([area], ancillarySize, flags);
+  if (message === null) return null;
+  const [n, ancillary, outcome, address] = message;
+  return [area.subarray(0, Math.min(n, size)), ancillary, outcome, address];
+};
+
+export const tryRecvmsgInto = (
+  handle: Handle,
+  targets: readonly Uint8Array[],
+  ancillarySize: number,
+  flags: number,
+): Message | null => handle.recvmsg(targets, ancillarySize, flags);
+
+export const trySend = (handle: Handle, data: Uint8Array, flags: number): number | null =>
+  handle.send(data, 0, flags);
+
+export const trySendto = (handle: Handle, data: Uint8Array, flags: number, to: Endpoint): number | null =>
+  handle.sendto(data, flags, to);
+
+/** What `sendmsg` sends. */
+export interface Outgoing {
+  buffers: readonly Uint8Array[];
+  ancillary: readonly Ancillary[];
+  to: Endpoint | null;
+}
+
+export const trySendmsg = (handle: Handle, message: Outgoing, flags: number): number | null =>
+  handle.sendmsg(message.buffers, message.ancillary, flags, message.to);

@@ -1,0 +1,49 @@
+/*
+ * Finds and loads the addon. It must not know what it is used for, and its absence is a
+ * sentence for `npx curio info`, not an error.
+ */
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Posix } from '../../../native/posix.js';
+
+export type { NativeAddress, Posix } from '../../../native/posix.js';
+
+/** The addon, or why there is none. */
+export type Loaded = { posix: Posix; file: string } | { posix: null; reason: string };
+
+/** Where the package lives: the nearest folder above this module that has a package.json. */
+function packageRoot(): string | null {
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder;
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+/** Loads the addon: the one built here if there is one, else the prebuilt one of the package. */
+export function loadAddon(): Loaded {
+  const kind = `${process.platform}-${process.arch}`;
+  const root = packageRoot();
+  const files =
+    root === null
+      ? []
+      : [
+          join(root, 'native', 'build', `curio-posix-${kind}.node`),
+          join(root, 'native', 'prebuilt', `${kind}.node`),
+        ];
+  const found = files.filter(existsSync);
+  if (found.length === 0) return { posix: null, reason: `there is no addon for ${kind}` };
+  const failures: string[] = [];
+  for (const file of found) {
+    try {
+      return { posix: createRequire(import.meta.url)(file) as Posix, file };
+    } catch (error) {
+      // swallows: nothing waits here; an addon that cannot be loaded (another C library, say) is one of the reasons.
+      failures.push(`${file} could not be loaded: ${(error as Error).message}`);
+    }
+  }
+  return { posix: null, reason: failures.join('; ') };
+}

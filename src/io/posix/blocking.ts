@@ -1,0 +1,46 @@
+/*
+ * A descriptor in blocking mode: synchronous calls for code that knows nothing of
+ * tasks. Each of them holds up the whole thread.
+ */
+
+import type { BlockingSocket } from '../driver.ts';
+import { systemError } from '../system.ts';
+import type { Posix } from './addon.ts';
+
+export class PosixBlocking implements BlockingSocket {
+  readonly #posix: Posix;
+  readonly #fd: number;
+
+  constructor(posix: Posix, fd: number) {
+    this.#posix = posix;
+    this.#fd = fd;
+  }
+
+  recv(maxbytes: number, flags = 0): Buffer {
+    const area = Buffer.allocUnsafe(maxbytes);
+    const n = this.#posix.recv(this.#fd, area, 0, maxbytes, flags);
+    return area.subarray(0, this.#checked(n, 'recv'));
+  }
+
+  send(data: string | Uint8Array, flags = 0): number {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    return this.#checked(this.#posix.send(this.#fd, bytes, 0, bytes.length, flags), 'send');
+  }
+
+  sendall(data: string | Uint8Array, flags = 0): void {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    for (let sent = 0; sent < bytes.length; ) {
+      const n = this.#posix.send(this.#fd, bytes, sent, bytes.length - sent, flags);
+      sent += this.#checked(n, 'send');
+    }
+  }
+
+  fileno(): number {
+    return this.#fd;
+  }
+
+  #checked(result: number, syscall: string): number {
+    if (result < 0) throw systemError(this.#posix.errorNames[-result]!, syscall);
+    return result;
+  }
+}

@@ -1,0 +1,72 @@
+/*
+ * The posix driver: makes handles out of the addon's system calls.
+ */
+
+import type { Readiness } from '../../traps.ts';
+import { SO_DOMAIN, SO_PROTOCOL, SO_TYPE, SOL_SOCKET } from '../constants.ts';
+import type { Driver, Handle } from '../driver.ts';
+import { systemError } from '../system.ts';
+import type { Posix } from './addon.ts';
+import { Descriptors } from './descriptors.ts';
+import { AREA, type Home, PosixHandle } from './handle.ts';
+import { Poller } from './poller.ts';
+
+export class PosixDriver implements Driver {
+  readonly name = 'posix';
+  readonly #posix: Posix;
+  readonly #home: Home;
+  readonly #descriptors: Descriptors;
+
+  constructor(posix: Posix) {
+    this.#posix = posix;
+    const scratch = posix.scratch(AREA);
+    if (typeof scratch === 'number') throw systemError(posix.errorNames[-scratch]!, 'scratch');
+    this.#home = { posix, poller: new Poller(posix), scratch, handles: new Map() };
+    this.#descriptors = new Descriptors(posix, this.#home.poller, (fd) => this.#home.handles.has(fd));
+  }
+
+  open(family: number, type: number, proto: number): Handle {
+    return new PosixHandle(
+      this.#home,
+      this.#check(this.#posix.socket(family, type, proto), 'socket'),
+      family,
+      type,
+      proto,
+    );
+  }
+
+  pair(family: number, type: number, proto: number): [Handle, Handle] {
+    const pair = this.#posix.socketpair(family, type, proto);
+    if (typeof pair === 'number') throw systemError(this.#posix.errorNames[-pair]!, 'socketpair');
+    const [a, b] = pair;
+    return [
+      new PosixHandle(this.#home, a, family, type, proto),
+      new PosixHandle(this.#home, b, family, type, proto),
+    ];
+  }
+
+  adopt(fd: number, family?: number, type?: number, proto?: number): Handle {
+    const option = (name: number) =>
+      this.#check(this.#posix.getsockopt(fd, SOL_SOCKET, name), 'getsockopt') | 0;
+    const handle = new PosixHandle(
+      this.#home,
+      fd,
+      family ?? option(SO_DOMAIN),
+      type ?? option(SO_TYPE),
+      proto ?? option(SO_PROTOCOL),
+    );
+    this.#check(this.#posix.setNonblocking(fd, true), 'fcntl');
+    // Somebody else has had it, and may still.
+    handle.fileno();
+    return handle;
+  }
+
+  readiness(fd: number, create: boolean): Readiness | null {
+    return this.#home.handles.get(fd) ?? this.#descriptors.readiness(fd, create);
+  }
+
+  #check(result: number, syscall: string): number {
+    if (result < 0) throw systemError(this.#posix.errorNames[-result]!, syscall);
+    return result;
+  }
+}

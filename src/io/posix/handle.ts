@@ -1,0 +1,386 @@
+/*
+ * An open socket of the posix driver: a descriptor, read and written directly, watched
+ * once for its whole life, edge-triggered. What epoll has said is remembered in
+ * `readable` and `writable`; a call that would block says so again.
+ *
+ * It must not know tasks beyond waking its two slots.
+ */
+
+import { constants as os } from 'node:os';
+import type { Address, Endpoint } from '../address.ts';
+import { AF_INET, AF_INET6, IPPROTO_TCP, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from '../constants.ts';
+import type { Ancillary, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
+import { Slot } from '../slot.ts';
+import { closedError, systemError } from '../system.ts';
+import type { Posix } from './addon.ts';
+import { PosixBlocking } from './blocking.ts';
+import type { Poller, Watched } from './poller.ts';
+
+const { EAGAIN, EINPROGRESS, EALREADY, ECONNABORTED, EPROTO, ENOTCONN } = os.errno;
+const POLLIN = 1;
+const POLLOUT = 4;
+const EPOLLIN = 1;
+const EPOLLPRI = 2;
+const EPOLLOUT = 4;
+const EPOLLERR = 8;
+const EPOLLHUP = 16;
+const EPOLLRDHUP = 0x2000;
+const EPOLLET = 0x8000_0000 | 0;
+
+const INTEREST = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+const READING = EPOLLIN | EPOLLPRI | ENDING;
+const WRITING = EPOLLOUT | EPOLLHUP | EPOLLERR;
+
+/** What every receive goes through first. Larger ones are made of several. */
+export const AREA = 65536;
+
+const EMPTY = Buffer.alloc(0);
+
+/** What the handles of a driver share. */
+export interface Home {
+  readonly posix: Posix;
+  readonly poller: Poller;
+  /** The scratch area of `recvScratch`, `AREA` bytes. */
+  readonly scratch: Buffer;
+  /** Every open handle by its descriptor. */
+  readonly handles: Map<number, PosixHandle>;
+}
+
+export class PosixHandle implements Handle, Watched {
+  readonly #home: Home;
+  readonly #posix: Posix;
+  readonly family: number;
+  readonly type: number;
+  readonly proto: number;
+  readonly reader: Slot = new Slot(this, 'reader');
+  readonly writer: Slot = new Slot(this, 'writer');
+  readable = true;
+  writable = true;
+  #fd: number;
+  #token = 0;
+  /** True while a receive that is shorter than asked for means that nothing is left. */
+  #drains: boolean;
+  /** The description may live on when this descriptor is closed. */
+  #shared = false;
+
+  constructor(home: Home, fd: number, family: number, type: number, proto: number) {
+    this.#home = home;
+    this.#posix = home.posix;
+    this.#fd = fd;
+    this.family = family;
+    this.type = type;
+    this.proto = proto;
+    // Not Unix sockets: there a receive ends where descriptors came along.
+    this.#drains =
+      type === SOCK_STREAM &&
+      (family === AF_INET || family === AF_INET6) &&
+      (proto === 0 || proto === IPPROTO_TCP);
+    home.handles.set(fd, this);
+  }
+
+  get closed(): boolean {
+    return this.#fd < 0;
+  }
+
+  // ---- Readiness ----
+
+  arm(): void {
+    if (this.#token !== 0) return;
+    if (this.#fd < 0) throw closedError('epoll_ctl');
+    this.#token = this.#home.poller.watch(this.#fd, this, INTEREST);
+  }
+
+  event(mask: number): void {
+    if ((mask & READING) !== 0) {
+      // With the end in sight, or urgent data inside, a short receive no longer means that nothing is left.
+      if ((mask & (ENDING | EPOLLPRI)) !== 0) this.#drains = false;
+      this.readable = true;
+      this.reader.ready();
+    }
+    if ((mask & WRITING) !== 0) {
+      this.writable = true;
+      this.writer.ready();
+    }
+  }
+
+  poll(direction: Direction): boolean {
+    if (this.#fd < 0) throw closedError('poll');
+    this.arm();
+    return this.#posix.poll(this.#fd, direction === 'reader' ? POLLIN : POLLOUT, 0) !== 0;
+  }
+
+  // ---- Bytes ----
+
+  recv(maxbytes: number, flags: number): Buffer | null {
+    if (maxbytes > AREA && this.type !== SOCK_STREAM) return this.#recvLarge(maxbytes, flags);
+    const room = maxbytes < AREA ? maxbytes : AREA;
+    const n = this.#posix.recvScratch(this.#fd, 0, room, flags);
+    if (n < room) {
+      if (n < 0) return this.#cannotRead(n, 'recv');
+      // At the end of input the next call must find the end again.
+      if (n === 0) return EMPTY;
+      if (this.#drains && flags === 0) this.readable = false;
+    }
+    return copyOf(this.#home.scratch, n < room ? n : room);
+  }
+
+  #recvLarge(maxbytes: number, flags: number): Buffer | null {
+    const area = Buffer.allocUnsafeSlow(maxbytes);
+    const n = this.#posix.recv(this.#fd, area, 0, maxbytes, flags);
+    if (n < 0) return this.#cannotRead(n, 'recv');
+    return copyOf(area, Math.min(n, maxbytes));
+  }
+
+  recvInto(target: Uint8Array, flags: number): number | null {
+    const room = target.length;
+    const n = this.#posix.recv(this.#fd, target, 0, room, flags);
+    if (n < 0) return this.#cannotRead(n, 'recv');
+    if (n > 0 && n < room && this.#drains && flags === 0) this.readable = false;
+    return n < room ? n : room;
+  }
+
+  recvfrom(maxbytes: number, flags: number): [data: Buffer, address: Address | null] | null {
+    const area = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : this.#home.scratch;
+    const n = this.#posix.recvfrom(this.#fd, area, 0, maxbytes, flags);
+    if (n < 0) return this.#cannotRead(n, 'recvfrom');
+    return [copyOf(area, Math.min(n, maxbytes)), this.#lastAddress()];
+  }
+
+  recvfromInto(target: Uint8Array, flags: number): [bytes: number, address: Address | null] | null {
+    const n = this.#posix.recvfrom(this.#fd, target, 0, target.length, flags);
+    if (n < 0) return this.#cannotRead(n, 'recvfrom');
+    return [Math.min(n, target.length), this.#lastAddress()];
+  }
+
+  recvmsg(targets: readonly Uint8Array[], ancillarySize: number, flags: number): Message | null {
+    const result = this.#posix.recvmsg(this.#fd, targets, ancillarySize, flags);
+    if (typeof result === 'number') return this.#cannotRead(result, 'recvmsg');
+    const [n, ancillary, outcome, address] = result;
+    return [n, ancillary, outcome, address as Address | null];
+  }
+
+  send(data: Uint8Array, offset: number, flags: number): number | null {
+    const length = data.length - offset;
+    const n = this.#posix.send(this.#fd, data, offset, length, flags);
+    if (n < 0) return this.#cannotWrite(n, 'send', null);
+    if (n < length) this.writable = false;
+    return n;
+  }
+
+  sendto(data: Uint8Array, flags: number, to: Endpoint): number | null {
+    const { host, port, flowinfo, scopeid } = to;
+    const n = this.#posix.sendto(
+      this.#fd,
+      data,
+      0,
+      data.length,
+      flags,
+      this.family,
+      host,
+      port,
+      flowinfo,
+      scopeid,
+    );
+    return n < 0 ? this.#cannotWrite(n, 'sendto', to) : n;
+  }
+
+  sendmsg(
+    buffers: readonly Uint8Array[],
+    ancillary: readonly Ancillary[],
+    flags: number,
+    to: Endpoint | null,
+  ): number | null {
+    const family = to === null ? undefined : this.family;
+    for (const [level, type] of ancillary) {
+      if (level === SOL_SOCKET && type === SCM_RIGHTS) this.#markPassed(ancillary);
+    }
+    const n = this.#posix.sendmsg(
+      this.#fd,
+      buffers,
+      ancillary as [number, number, Uint8Array][],
+      flags,
+      family,
+      to?.host,
+      to?.port,
+      to?.flowinfo,
+      to?.scopeid,
+    );
+    return n < 0 ? this.#cannotWrite(n, 'sendmsg', to) : n;
+  }
+
+  /** Descriptors that travel live on elsewhere, so that closing them here does not end their watching. */
+  #markPassed(ancillary: readonly Ancillary[]): void {
+    for (const [level, type, data] of ancillary) {
+      if (level !== SOL_SOCKET || type !== SCM_RIGHTS) continue;
+      const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+      for (let at = 0; at + 4 <= data.byteLength; at += 4) {
+        const handle = this.#home.handles.get(view.getInt32(at, LITTLE_ENDIAN));
+        if (handle !== undefined) handle.#shared = true;
+      }
+    }
+  }
+
+  #cannotRead(result: number, syscall: string): null {
+    if (result !== -EAGAIN) throw this.#error(result, syscall, null);
+    this.readable = false;
+    return null;
+  }
+
+  #cannotWrite(result: number, syscall: string, to: Endpoint | null): null {
+    if (result !== -EAGAIN) throw this.#error(result, syscall, to);
+    this.writable = false;
+    return null;
+  }
+
+  #error(result: number, syscall: string, to: Endpoint | null): Error {
+    if (this.#fd < 0) return closedError(syscall);
+    const code = this.#posix.errorNames[-result] ?? `E${-result}`;
+    return systemError(code, syscall, to === null ? null : this.#addressOf(to));
+  }
+
+  #addressOf({ host, port }: Endpoint): Address {
+    if (this.family === AF_INET || this.family === AF_INET6) return [host as string, port];
+    return typeof host === 'string' ? host : Buffer.from(host);
+  }
+
+  #lastAddress(): Address | null {
+    return this.#posix.lastAddress() as Address | null;
+  }
+
+  // ---- Connecting ----
+
+  accept(): [handle: Handle, address: Address | null] | null {
+    for (;;) {
+      const fd = this.#posix.accept(this.#fd);
+      if (fd >= 0) {
+        return [new PosixHandle(this.#home, fd, this.family, this.type, this.proto), this.#lastAddress()];
+      }
+      // A client that gave up while it waited in line; the next one may be there.
+      if (fd !== -ECONNABORTED && fd !== -EPROTO) return this.#cannotRead(fd, 'accept');
+    }
+  }
+
+  connect(to: Endpoint): true | null {
+    const { host, port, flowinfo, scopeid } = to;
+    const result = this.#posix.connect(this.#fd, this.family, host, port, flowinfo, scopeid);
+    if (result === 0) return true;
+    if (result !== -EINPROGRESS && result !== -EALREADY) throw this.#error(result, 'connect', to);
+    this.writable = false;
+    return null;
+  }
+
+  connected(to: Endpoint): true | null {
+    const failed = this.#posix.socketError(this.#fd);
+    if (failed < 0) throw this.#error(failed, 'connect', to);
+    if (typeof this.#posix.getpeername(this.#fd) !== 'number') return true;
+    if (this.#posix.poll(this.#fd, POLLOUT, 0) === 0) return null;
+    throw this.#error(-ENOTCONN, 'connect', to);
+  }
+
+  bind(to: Endpoint): void {
+    const { host, port, flowinfo, scopeid } = to;
+    const result = this.#posix.bind(this.#fd, this.family, host, port, flowinfo, scopeid);
+    if (result < 0) throw this.#error(result, 'bind', to);
+  }
+
+  listen(backlog: number): void {
+    this.#check(this.#posix.listen(this.#fd, backlog), 'listen');
+  }
+
+  ready(): null {
+    return null;
+  }
+
+  shutdown(how: number): void {
+    this.#check(this.#posix.shutdown(this.#fd, how), 'shutdown');
+  }
+
+  close(): void {
+    const fd = this.#fd;
+    if (fd < 0) return;
+    this.#leave();
+    this.#posix.close(fd);
+    this.reader.fail(closedError('read'));
+    this.writer.fail(closedError('write'));
+  }
+
+  /** The descriptor is this handle's no more. */
+  #leave(): void {
+    const fd = this.#fd;
+    if (this.#token !== 0) {
+      this.#home.poller.forget(this.#token);
+      if (this.#shared) this.#posix.unwatch(fd);
+    }
+    this.#token = 0;
+    this.#fd = -1;
+    this.readable = this.writable = true;
+    if (this.#home.handles.get(fd) === this) this.#home.handles.delete(fd);
+  }
+
+  // ---- Names, options, the descriptor ----
+
+  #check<T>(result: T | number, syscall: string): T {
+    if (typeof result === 'number' && result < 0) throw this.#error(result, syscall, null);
+    return result as T;
+  }
+
+  getsockname(): Address | null {
+    return this.#check(this.#posix.getsockname(this.#fd), 'getsockname') as Address;
+  }
+
+  getpeername(): Address {
+    return this.#check(this.#posix.getpeername(this.#fd), 'getpeername') as Address;
+  }
+
+  getsockopt(level: number, name: number, size: number): number | Buffer {
+    if (size > 0)
+      return this.#check(this.#posix.getsockoptBytes(this.#fd, level, name, size), 'getsockopt') as Buffer;
+    return this.#check(this.#posix.getsockopt(this.#fd, level, name), 'getsockopt') | 0;
+  }
+
+  setsockopt(level: number, name: number, value: number | Uint8Array): void {
+    const result =
+      typeof value === 'number'
+        ? this.#posix.setsockopt(this.#fd, level, name, value)
+        : this.#posix.setsockoptBytes(this.#fd, level, name, value);
+    this.#check(result, 'setsockopt');
+  }
+
+  fileno(): number {
+    this.#shared = true;
+    return this.#fd;
+  }
+
+  detach(): number {
+    const fd = this.#fd;
+    if (fd < 0) return fd;
+    this.#shared = true;
+    this.#leave();
+    this.reader.fail(closedError('read'));
+    this.writer.fail(closedError('write'));
+    return fd;
+  }
+
+  dup(): Handle {
+    const fd = this.#check(this.#posix.dup(this.#fd), 'dup');
+    this.#shared = true;
+    const copy = new PosixHandle(this.#home, fd, this.family, this.type, this.proto);
+    copy.#shared = true;
+    return copy;
+  }
+
+  setBlocking(on: boolean): BlockingSocket {
+    this.#check(this.#posix.setNonblocking(this.#fd, !on), 'fcntl');
+    return new PosixBlocking(this.#posix, this.#fd);
+  }
+}
+
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** The first bytes of an area that will be used again, as a Buffer of their own. */
+function copyOf(area: Buffer, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  area.copy(copy, 0, 0, length);
+  return copy;
+}

@@ -1,0 +1,223 @@
+/*
+ * The place where one task waits for one direction of a handle, and the one loop
+ * behind all socket operations: try; if it would block, wait until ready; again.
+ *
+ * The second try is made by the slot itself, as a claim, at the turn of the woken task. So an
+ * operation that waits costs one promise, and a task that is cancelled before its
+ * turn has received nothing. Knows handles only as the argument of an attempt.
+ */
+
+import { ReadResourceBusy, WriteResourceBusy } from '../errors.ts';
+import {
+  begin,
+  type Claim,
+  enterComposite,
+  fail,
+  hold,
+  pass,
+  RESUME_CLAIM,
+  refuse,
+  refused,
+  release,
+  type TaskRecord,
+  title,
+  WaitSlot,
+} from '../traps.ts';
+import type { Direction, Handle } from './driver.ts';
+import { closedError } from './system.ts';
+
+/** One try of an operation. Null means that it would block. */
+export type Attempt<T, A, B, C> = (handle: Handle, a: A, b: B, c: C) => T | null;
+type AnyAttempt = Attempt<unknown, unknown, unknown, unknown>;
+
+export class Slot extends WaitSlot implements Claim {
+  readonly #handle: Handle;
+  readonly #direction: Direction;
+  /** True from the beginning of a wait until the task is woken; `task` stays until the task has had its turn. */
+  #waiting = false;
+  #attempt: AnyAttempt | null = null;
+  #a: unknown;
+  #b: unknown;
+  #c: unknown;
+
+  constructor(handle: Handle, direction: Direction) {
+    super();
+    this.#handle = handle;
+    this.#direction = direction;
+  }
+
+  /** Lets a task wait here, and then try again. To be called right after `begin`. */
+  wait<T, A, B, C>(task: TaskRecord, attempt: Attempt<T, A, B, C> | null, a?: A, b?: B, c?: C): Promise<T> {
+    this.#attempt = attempt as AnyAttempt | null;
+    this.#a = a;
+    this.#b = b;
+    this.#c = c;
+    return this.#suspend(task);
+  }
+
+  #suspend<T>(task: TaskRecord): Promise<T> {
+    const reading = this.#direction === 'reader';
+    if (task.core.observers !== null)
+      task.trap = { name: reading ? 'readWait' : 'writeWait', args: [this.#handle] };
+    return task.core.suspend(task, reading ? 'READ_WAIT' : 'WRITE_WAIT', this);
+  }
+
+  override add(record: TaskRecord): void {
+    this.task = record;
+    this.#waiting = true;
+    hold(record);
+  }
+
+  override remove(): void {
+    this.#end();
+    this.#forget();
+  }
+
+  #end(): boolean {
+    if (!this.#waiting) return false;
+    this.#waiting = false;
+    release(this.task as TaskRecord);
+    return true;
+  }
+
+  #forget(): void {
+    this.task = null;
+    this.#attempt = null;
+    this.#a = this.#b = this.#c = undefined;
+  }
+
+  /** The direction has become ready. */
+  ready(): void {
+    if (!this.#end()) return;
+    const record = this.task as TaskRecord;
+    record.core.wake(record, RESUME_CLAIM, this);
+  }
+
+  override wake(): boolean {
+    if (!this.#waiting) return false;
+    this.ready();
+    return true;
+  }
+
+  override fail(error: unknown): boolean {
+    if (!this.#end()) return false;
+    const handed = super.fail(error);
+    this.#forget();
+    return handed;
+  }
+
+  /** @internal The turn of the woken task: tries again, and waits again if that still would block. */
+  take(record: TaskRecord): unknown {
+    const attempt = this.#attempt;
+    let result: unknown;
+    try {
+      if (this.#handle.closed) throw closedError(this.#direction === 'reader' ? 'read' : 'write');
+      if (attempt !== null) result = attempt(this.#handle, this.#a, this.#b, this.#c);
+      if (result === null) this.#handle.arm(this.#direction);
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+    if (result !== null) {
+      this.#forget();
+      return result;
+    }
+    const refusal = begin(record, record.operation);
+    if (refusal === null) return this.#suspend(record);
+    this.#forget();
+    return refusal;
+  }
+
+  /** @internal The task ended before its turn; nothing had been taken for it. */
+  refuse(): void {
+    this.#forget();
+  }
+
+  /** Keeps the place for a task that does not wait in it, so that others are refused. */
+  occupy(record: TaskRecord): void {
+    this.task = record;
+  }
+
+  vacate(): void {
+    if (!this.#waiting) this.#forget();
+  }
+
+  /** What a second task gets. */
+  busy(operation: string): Promise<never> {
+    const holder = title(this.task as TaskRecord);
+    const hint = 'One task does so at a time: use a Lock, or let one task do it for the others.';
+    return refuse(
+      this.#direction === 'reader'
+        ? new ReadResourceBusy(`${operation}: ${holder} is already reading here. ${hint}`)
+        : new WriteResourceBusy(`${operation}: ${holder} is already writing here. ${hint}`),
+    );
+  }
+}
+
+/** An operation that reads: `attempt` until it does not block. */
+export function reading<T, A, B, C>(
+  handle: Handle,
+  operation: string,
+  attempt: Attempt<T, A, B, C>,
+  a: A,
+  b: B,
+  c: C,
+): Promise<T> {
+  const task = enterComposite(operation);
+  if (task === null) return refused(operation);
+  const slot = handle.reader;
+  if (slot.task !== null) return slot.busy(operation);
+  try {
+    // Where nothing can be there before the next event, the call that would say so is saved. But data that no event has told
+    // of yet counts against a timeout, which may be zero.
+    if (handle.readable || task.timeoutAt !== null || task.pending !== null) {
+      const result = attempt(handle, a, b, c);
+      if (result !== null) return pass(task, result);
+    }
+    handle.arm('reader');
+  } catch (error) {
+    // swallows: nothing; operations reject.
+    return fail(task, error);
+  }
+  return begin(task, operation) ?? slot.wait(task, attempt, a, b, c);
+}
+
+/** An operation that writes: `attempt` until it does not block. */
+export function writing<T, A, B, C>(
+  handle: Handle,
+  operation: string,
+  attempt: Attempt<T, A, B, C>,
+  a: A,
+  b: B,
+  c: C,
+): Promise<T> {
+  const task = enterComposite(operation);
+  if (task === null) return refused(operation);
+  const slot = handle.writer;
+  if (slot.task !== null) return slot.busy(operation);
+  try {
+    const result = attempt(handle, a, b, c);
+    if (result !== null) return pass(task, result);
+    handle.arm('writer');
+  } catch (error) {
+    // swallows: nothing; operations reject.
+    return fail(task, error);
+  }
+  return begin(task, operation) ?? slot.wait(task, attempt, a, b, c);
+}
+
+/** Waits until one direction is ready, for operations made of several tries. */
+export function untilReady(handle: Handle, direction: Direction, operation: string): Promise<void> {
+  const task = enterComposite(operation);
+  if (task === null) return refused(operation);
+  const slot = handle[direction];
+  if (slot.task !== null) return slot.busy(operation);
+  try {
+    if (handle.closed) throw closedError(direction === 'reader' ? 'read' : 'write');
+    handle.arm(direction);
+  } catch (error) {
+    // swallows: nothing; operations reject.
+    return fail(task, error);
+  }
+  return begin(task, operation) ?? slot.wait(task, null);
+}

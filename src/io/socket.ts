@@ -1,0 +1,503 @@
+/*
+ * Sockets as tasks use them. `recv` and its kin are the seeds' loop: try; if it would
+ * block, wait until ready; again. The loop is in slot.ts, the tries are in attempts.ts, and
+ * what a try does is the driver's business.
+ */
+
+import { RuntimeError } from '../errors.ts';
+import { enter, enterComposite, fail, pass, type Readiness, refuse, refused, sleep } from '../traps.ts';
+import { type Address, endpoint, literalEndpoint } from './address.ts';
+import {
+  bytesOf,
+  checkCount,
+  type Data,
+  memoryOf,
+  tryRecv,
+  tryRecvfrom,
+  tryRecvfromInto,
+  tryRecvInto,
+  tryRecvmsg,
+  tryRecvmsgInto,
+  trySend,
+  trySendmsg,
+  trySendto,
+} from './attempts.ts';
+import { Blocking } from './blocking.ts';
+import { driver } from './choice.ts';
+import { needsLookup, resolved } from './dns.ts';
+import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
+import { reading, untilReady, writing } from './slot.ts';
+import { attach, closedError, type SystemError } from './system.ts';
+
+const RECV = 'Socket.recv()';
+const SENDALL = 'Socket.sendall()';
+const ACCEPT = 'Socket.accept()';
+const CONNECT = 'Socket.connect()';
+
+const tryAccept = (handle: Handle): [Socket, Address] | null => {
+  const accepted = handle.accept();
+  return accepted === null ? null : [new Socket(accepted[0]), accepted[1] as Address];
+};
+
+/**
+ * A socket whose operations block the calling task only. Names, options, `bind` and `listen` are plain
+ * synchronous methods, as in the socket API.
+ *
+ * `await using sock = socket()` closes it at the end of the block.
+ *
+ * @see Reference manual, "Socket"
+ * @example
+ * await using client = socket(AF_INET, SOCK_STREAM);
+ * await client.connect(['localhost', 25000]);
+ * await client.sendall('Hello');
+ * const reply = await client.recv(100);
+ */
+export class Socket implements AsyncDisposable {
+  readonly #handle: Handle;
+
+  /** @param sockobj a descriptor, which from now on is this object's */
+  constructor(sockobj: number | Handle) {
+    this.#handle = typeof sockobj === 'number' ? driver().adopt(sockobj) : sockobj;
+  }
+
+  // ---- Receiving ----
+
+  /**
+   * Receives up to `maxbytes`; an empty buffer at the end of input. Blocks (`READ_WAIT`) while nothing is there.
+   *
+   * **Cancellation:** nothing has been received, and what comes later goes to the next `recv`.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Socket"
+   */
+  recv(maxbytes: number, flags = 0): Promise<Buffer> {
+    if (!(maxbytes >= 0 && maxbytes % 1 === 0)) checkCount(maxbytes, 'maxbytes', RECV);
+    return reading(this.#handle, RECV, tryRecv, maxbytes, flags, undefined);
+  }
+
+  /**
+   * Receives into `buffer`, at most `nbytes` (0: as many as fit), and gives their number; 0 at the end of input. Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** nothing has been received.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Socket"
+   */
+  recvInto(buffer: ArrayBufferView | ArrayBufferLike, nbytes = 0, flags = 0): Promise<number> {
+    const target = room(buffer, nbytes, 'Socket.recvInto()');
+    return reading(this.#handle, 'Socket.recvInto()', tryRecvInto, target, flags, undefined);
+  }
+
+  /**
+   * Receives up to `maxsize` bytes, and gives them with the sender's address. Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** nothing has been received.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Socket"
+   */
+  recvfrom(maxsize: number, flags = 0): Promise<[data: Buffer, address: Address]> {
+    checkCount(maxsize, 'maxsize', 'Socket.recvfrom()');
+    const result = reading(this.#handle, 'Socket.recvfrom()', tryRecvfrom, maxsize, flags, undefined);
+    return result as Promise<[Buffer, Address]>;
+  }
+
+  /**
+   * Receives into `buffer`, and gives the number of bytes with the sender's address. Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** nothing has been received.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Socket"
+   */
+  recvfromInto(
+    buffer: ArrayBufferView | ArrayBufferLike,
+    nbytes = 0,
+    flags = 0,
+  ): Promise<[bytes: number, address: Address]> {
+    const target = room(buffer, nbytes, 'Socket.recvfromInto()');
+    const result = reading(this.#handle, 'Socket.recvfromInto()', tryRecvfromInto, target, flags, undefined);
+    return result as Promise<[number, Address]>;
+  }
+
+  /**
+   * Receives up to `bufsize` bytes and `ancbufsize` bytes of ancillary data (see `CMSG_SPACE`). Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** nothing has been received.
+   * @throws ReadResourceBusy if another task is reading
+   * @throws NotSupportedError on the portable driver
+   * @see Reference manual, "Socket"
+   */
+  recvmsg(
+    bufsize: number,
+    ancbufsize = 0,
+    flags = 0,
+  ): Promise<[data: Buffer, ancdata: Ancillary[], flags: number, address: Address | null]> {
+    checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
+    checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
+    return reading(this.#handle, 'Socket.recvmsg()', tryRecvmsg, bufsize, ancbufsize, flags);
+  }
+
+  /**
+   * Receives into several buffers, one after the other, and ancillary data. Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** nothing has been received.
+   * @throws ReadResourceBusy if another task is reading
+   * @throws NotSupportedError on the portable driver
+   * @see Reference manual, "Socket"
+   */
+  recvmsgInto(
+    buffers: readonly (ArrayBufferView | ArrayBufferLike)[],
+    ancbufsize = 0,
+    flags = 0,
+  ): Promise<[bytes: number, ancdata: Ancillary[], flags: number, address: Address | null]> {
+    const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
+    checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
+    return reading(this.#handle, 'Socket.recvmsgInto()', tryRecvmsgInto, targets, ancbufsize, flags);
+  }
+
+  // ---- Sending ----
+
+  /**
+   * Sends as much of `data` as there is room for, and gives the number of bytes. Blocks (`WRITE_WAIT`) while there is none.
+   *
+   * **Cancellation:** nothing has been sent.
+   * @throws WriteResourceBusy if another task is writing
+   * @see Reference manual, "Socket"
+   */
+  send(data: Data, flags = 0): Promise<number> {
+    const bytes = bytesOf(data, 'Socket.send()');
+    return writing(this.#handle, 'Socket.send()', trySend, bytes, flags, undefined);
+  }
+
+  /**
+   * Sends all of `data`. Blocks (`WRITE_WAIT`) while there is no room for what is left.
+   *
+   * **Cancellation:** `bytesSent` of the exception is how many bytes the operating system has taken (on the portable driver:
+   * Node has been given), and so how many the peer will receive.
+   * @throws WriteResourceBusy if another task is writing
+   * @see Reference manual, "Socket"
+   */
+  sendall(data: Data, flags = 0): Promise<void> {
+    const bytes = bytesOf(data, SENDALL);
+    const task = enterComposite(SENDALL);
+    if (task === null) return refused(SENDALL);
+    const handle = this.#handle;
+    if (handle.writer.task !== null) return handle.writer.busy(SENDALL);
+    let sent: number | null;
+    try {
+      sent = handle.send(bytes, 0, flags);
+    } catch (error) {
+      // swallows: nothing; operations reject.
+      return fail(task, error);
+    }
+    return sent === bytes.length ? pass(task, undefined) : this.#sendRest(bytes, sent ?? 0, flags);
+  }
+
+  async #sendRest(bytes: Uint8Array, begun: number, flags: number): Promise<void> {
+    let sent = begun;
+    try {
+      while (sent < bytes.length) {
+        await untilReady(this.#handle, 'writer', SENDALL);
+        sent += this.#handle.send(bytes, sent, flags) ?? 0;
+      }
+    } catch (error) {
+      attach(error, 'bytesSent', sent);
+      throw error;
+    }
+  }
+
+  /**
+   * Sends `data` to an address, and gives the number of bytes. Blocks (`WRITE_WAIT`) while there is no room, and
+   * (`FUTURE_WAIT`) while a host name is looked up.
+   *
+   * **Cancellation:** nothing has been sent.
+   * @throws WriteResourceBusy if another task is writing
+   * @see Reference manual, "Socket"
+   */
+  sendto(data: Data, address: Address): Promise<number>;
+  sendto(data: Data, flags: number, address: Address): Promise<number>;
+  sendto(data: Data, ...rest: [Address] | [number, Address]): Promise<number> {
+    const operation = 'Socket.sendto()';
+    const [flags, address] = rest.length === 1 ? [0, rest[0]] : rest;
+    const bytes = bytesOf(data, operation);
+    const handle = this.#handle;
+    const to = endpoint(address, handle.family, operation);
+    if (!needsLookup(to, handle.family)) {
+      const known = literalEndpoint(address, handle.family, operation);
+      return writing(handle, operation, trySendto, bytes, flags, known);
+    }
+    if (enterComposite(operation) === null) return refused(operation);
+    return resolved(to, handle.family).then((known) =>
+      writing(handle, operation, trySendto, bytes, flags, known),
+    );
+  }
+
+  /**
+   * Sends the bytes of several buffers and ancillary data as one message, and gives the number of bytes. Blocks (`WRITE_WAIT`).
+   *
+   * **Cancellation:** nothing has been sent.
+   * @param ancdata such as `[[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([fd]).buffer)]]`
+   * @throws WriteResourceBusy if another task is writing
+   * @throws NotSupportedError on the portable driver
+   * @see Reference manual, "Socket"
+   */
+  sendmsg(
+    buffers: readonly Data[],
+    ancdata: readonly Ancillary[] = [],
+    flags = 0,
+    address: Address | null = null,
+  ): Promise<number> {
+    const operation = 'Socket.sendmsg()';
+    const to = address === null ? null : literalEndpoint(address, this.#handle.family, operation);
+    const message = {
+      buffers: [...buffers].map((data) => bytesOf(data, operation)),
+      ancillary: [...ancdata].map(
+        ([level, type, data]): Ancillary => [level, type, bytesOf(data, operation)],
+      ),
+      to,
+    };
+    return writing(this.#handle, operation, trySendmsg, message, flags, undefined);
+  }
+
+  // ---- Connecting ----
+
+  /**
+   * Waits for a client, and gives its socket and address. Blocks (`READ_WAIT`) while nobody stands in line.
+   *
+   * **Cancellation:** no client has been accepted; one that comes stands in line.
+   * @throws ReadResourceBusy if another task is accepting
+   * @see Reference manual, "Socket"
+   */
+  accept(): Promise<[client: Socket, address: Address]> {
+    return reading(this.#handle, ACCEPT, tryAccept, undefined, undefined, undefined);
+  }
+
+  /**
+   * Connects to an address. Blocks (`WRITE_WAIT`) until the connection stands, and (`FUTURE_WAIT`) while a host name is looked up.
+   *
+   * **Cancellation:** the attempt may still be under way; close the socket.
+   * @throws an Error with a code such as `ECONNREFUSED`
+   * @throws WriteResourceBusy if another task is writing
+   * @see Reference manual, "Socket"
+   */
+  connect(address: Address): Promise<void> {
+    endpoint(address, this.#handle.family, CONNECT);
+    if (enterComposite(CONNECT) === null) return refused(CONNECT);
+    if (this.#handle.writer.task !== null) return this.#handle.writer.busy(CONNECT);
+    return this.#connect(address);
+  }
+
+  async #connect(address: Address): Promise<void> {
+    const handle = this.#handle;
+    const to = await resolved(endpoint(address, handle.family, CONNECT), handle.family);
+    // A Unix socket whose server's line is full says so at once, and nothing tells when there is room.
+    for (let pause = 0.001; ; pause = Math.min(2 * pause, 0.1)) {
+      try {
+        if (handle.connect(to) !== null) return;
+        break;
+      } catch (error) {
+        if ((error as SystemError).code !== 'EAGAIN') throw error;
+        await sleep(pause);
+      }
+    }
+    do await untilReady(handle, 'writer', CONNECT);
+    while (handle.connected(to) === null);
+  }
+
+  /**
+   * Connects like `connect`, and gives 0, or the positive number of the system's error. Blocks.
+   *
+   * **Cancellation:** as for `connect`.
+   * @see Reference manual, "Socket"
+   */
+  connectEx(address: Address): Promise<number> {
+    return this.connect(address).then(
+      () => 0,
+      (error) => {
+        // A failed look-up is no result of connecting.
+        const { errno, syscall } = error as SystemError;
+        if (typeof errno === 'number' && errno < 0 && syscall === 'connect') return -errno;
+        throw error;
+      },
+    );
+  }
+
+  /**
+   * Binds the socket to a local address: `''` is every interface, port 0 any free port. Does not block, and so looks no names up but `localhost`.
+   * On the portable driver binding happens later: `await ready()`.
+   * @throws an Error with a code such as `EADDRINUSE`
+   */
+  bind(address: Address): void {
+    this.#handle.bind(literalEndpoint(address, this.#handle.family, 'bind'));
+  }
+
+  /** Begins to accept clients; up to `backlog` of them stand in line. Does not block. */
+  listen(backlog = 128): void {
+    this.#handle.listen(checkCount(backlog, 'backlog', 'Socket.listen()'));
+  }
+
+  /**
+   * Waits until `bind` and `listen` have taken place. On the posix driver they have, and it does not block;
+   * on the portable one Node does it a little later (`FUTURE_WAIT`).
+   *
+   * **Cancellation:** the caller stops waiting.
+   * @throws an Error with a code such as `EADDRINUSE`
+   */
+  ready(): Promise<void> {
+    const task = enterComposite('Socket.ready()');
+    if (task === null) return refused('Socket.ready()');
+    if (this.#handle.closed) return refuse(closedError('bind'));
+    return this.#handle.ready() ?? pass(task, undefined);
+  }
+
+  /**
+   * Shuts one half of the connection down, or both: `SHUT_RD`, `SHUT_WR`, `SHUT_RDWR`. Does not block.
+   * @see Reference manual, "Socket"
+   */
+  shutdown(how: number): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('Socket.shutdown()');
+    try {
+      this.#handle.shutdown(how);
+    } catch (error) {
+      // swallows: nothing; operations reject.
+      return fail(task, error);
+    }
+    return pass(task, undefined);
+  }
+
+  /**
+   * Closes the socket. Does not block. Tasks that wait in it are woken with an Error whose code is `EBADF`;
+   * closing twice is harmless.
+   * @see Reference manual, "Socket"
+   */
+  close(): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('Socket.close()');
+    this.#handle.close();
+    return pass(task, undefined);
+  }
+
+  /** @internal `close()` for the library's own clean-up, wherever it runs. */
+  closeNow(): void {
+    this.#handle.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // ---- Names, options, the descriptor ----
+
+  /** The socket's own address. @throws an Error that says to `await ready()`, on the portable driver before it is bound */
+  getsockname(): Address {
+    return this.#handle.getsockname() as Address;
+  }
+
+  /** The address of the other end. @throws an Error with the code ENOTCONN if there is none */
+  getpeername(): Address {
+    return this.#handle.getpeername();
+  }
+
+  /** An option's value: a number, or with `size` that many bytes. */
+  getsockopt(level: number, name: number): number;
+  getsockopt(level: number, name: number, size: number): Buffer;
+  getsockopt(level: number, name: number, size = 0): number | Buffer {
+    return this.#handle.getsockopt(level, name, size);
+  }
+
+  /**
+   * Sets an option, to a number, a truth value or bytes.
+   * @throws NotSupportedError on the portable driver, for what Node cannot set
+   */
+  setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
+    this.#handle.setsockopt(level, name, value instanceof Uint8Array ? value : Number(value));
+  }
+
+  /** The descriptor; -1 once the socket is closed. */
+  fileno(): number {
+    return this.#handle.fileno();
+  }
+
+  /** Gives the descriptor away without closing it; this object is closed. */
+  detach(): number {
+    return this.#handle.detach();
+  }
+
+  /** Another socket object for the same connection, with a descriptor of its own. */
+  dup(): Socket {
+    return new Socket(this.#handle.dup());
+  }
+
+  get family(): number {
+    return this.#handle.family;
+  }
+
+  get type(): number {
+    return this.#handle.type;
+  }
+
+  get proto(): number {
+    return this.#handle.proto;
+  }
+
+  /** Where tasks wait for this socket: what makes `readWait(sock)` work. */
+  get readiness(): Readiness {
+    return this.#handle;
+  }
+
+  /** @throws RuntimeError always: a timeout belongs to the operation */
+  settimeout(_seconds: number | null): never {
+    throw new RuntimeError(
+      'A socket has no timeout of its own. Write timeoutAfter(seconds, () => sock.recv(1000)).',
+    );
+  }
+
+  /** Null: see `settimeout`. */
+  gettimeout(): null {
+    return null;
+  }
+
+  /**
+   * The raw socket in blocking mode, for synchronous code; on the way out it no longer blocks. Meanwhile the socket's
+   * own operations are refused as busy.
+   *
+   * Beware: a call of `raw` holds up every task of the thread.
+   * @throws NotSupportedError on the portable driver
+   * @throws ReadResourceBusy, WriteResourceBusy if a task waits here
+   * @see Tutorial, "Blocking I/O"
+   * @example
+   * using b = client.blocking();
+   * b.raw.sendall(data);
+   */
+  blocking(): Blocking<BlockingSocket>;
+  blocking<T>(fn: (raw: BlockingSocket) => T | PromiseLike<T>): Promise<T>;
+  blocking<T>(fn?: (raw: BlockingSocket) => T | PromiseLike<T>): Blocking<BlockingSocket> | Promise<T> {
+    const handle = this.#handle;
+    const enterMode = () => {
+      const task = enter();
+      if (task === null) throw new RuntimeError('Socket.blocking() was called outside a task.');
+      const raw = handle.setBlocking(true);
+      handle.reader.occupy(task);
+      handle.writer.occupy(task);
+      return raw;
+    };
+    const leaveMode = () => {
+      handle.reader.vacate();
+      handle.writer.vacate();
+      if (!handle.closed) handle.setBlocking(false);
+    };
+    return Blocking.open(enterMode, leaveMode, fn);
+  }
+
+  toString(): string {
+    return `Socket(family=${this.family}, type=${this.type}, fd=${this.#handle.closed ? 'closed' : 'open'})`;
+  }
+}
+
+/** The part of a buffer to receive into. */
+function room(buffer: unknown, nbytes: number, operation: string): Uint8Array {
+  const memory = memoryOf(buffer, operation);
+  checkCount(nbytes, 'nbytes', operation);
+  if (nbytes > memory.length) {
+    throw new RangeError(`${operation}: nbytes is ${nbytes}, but the buffer holds ${memory.length}.`);
+  }
+  return nbytes === 0 ? memory : memory.subarray(0, nbytes);
+}

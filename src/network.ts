@@ -1,0 +1,309 @@
+/*
+ * Servers and connections: what most programs want of sockets. Everything here is written
+ * with what users have too: sockets and tasks.
+ */
+
+import { type Callable, callable, describe, functionName } from './base/callable.ts';
+import { NotSupportedError, TaskCancelled } from './errors.ts';
+import type { Address } from './io/address.ts';
+import { literalKind } from './io/address.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from './io/constants.ts';
+import { lookup } from './io/dns.ts';
+import { Socket } from './io/socket.ts';
+import type { SystemError } from './io/system.ts';
+import { createConnection, socket } from './socket.ts';
+import { newTask, type Task } from './task.ts';
+import {
+  enter,
+  enterComposite,
+  markJoined,
+  refused,
+  report,
+  requestCancel,
+  shield,
+  sleep,
+  type TaskRecord,
+  unshield,
+} from './traps.ts';
+
+/** What serves one client: its socket is closed when the handler ends. */
+export type ClientHandler = Callable<[client: Socket, address: Address], unknown>;
+
+/** Options of every server. */
+export interface ServerOptions {
+  /** How many clients may stand in line. Default 100. */
+  backlog?: number;
+  /** A TLS context. */
+  ssl?: unknown;
+}
+
+/** Options of `tcpServer()` and `tcpServerSocket()`. */
+export interface TcpServerOptions extends ServerOptions {
+  /** `AF_INET` or `AF_INET6`. Default: what the host is a literal of, else `AF_INET`. */
+  family?: number;
+  /** Let the port be bound again at once after a restart (`SO_REUSEADDR`). Default true. */
+  reuseAddress?: boolean;
+  /** Share the port with other sockets that ask for it too (`SO_REUSEPORT`). Default false. */
+  reusePort?: boolean;
+}
+
+/** Options of `openUnixConnection()`. */
+export interface UnixConnectionOptions {
+  /** True, or a TLS context. */
+  ssl?: unknown;
+  /** The name to check the server's certificate against. */
+  serverHostname?: string;
+  /** Protocols to offer by ALPN, best first. */
+  alpnProtocols?: string[];
+}
+
+/** Options of `openConnection()`. */
+export interface ConnectionOptions extends UnixConnectionOptions {
+  /** The local address to connect from. */
+  sourceAddr?: Address;
+}
+
+// ---- Connections --------------------------------------------------------------------------
+
+/**
+ * Connects to a server, trying its addresses one after the other. Blocks.
+ *
+ * **Cancellation:** nothing is left behind.
+ * @throws an Error with a code such as `ECONNREFUSED`, `ENOTFOUND`
+ * @see Reference manual, "High Level Networking"
+ * @example
+ * await using sock = await openConnection('localhost', 25000);
+ */
+export function openConnection(host: string, port: number, options: ConnectionOptions = {}): Promise<Socket> {
+  checkTls(options, 'openConnection()');
+  return createConnection([host, port], { sourceAddress: options.sourceAddr });
+}
+
+/**
+ * Connects to a server on a Unix socket. Blocks.
+ *
+ * **Cancellation:** nothing is left behind.
+ * @throws an Error with a code such as `ENOENT`, `ECONNREFUSED`
+ * @see Reference manual, "High Level Networking"
+ */
+export function openUnixConnection(path: string, options: UnixConnectionOptions = {}): Promise<Socket> {
+  checkTls(options, 'openUnixConnection()');
+  if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
+  return connectUnix(path);
+}
+
+async function connectUnix(path: string): Promise<Socket> {
+  const sock = socket(AF_UNIX, SOCK_STREAM);
+  try {
+    await sock.connect(path);
+  } catch (error) {
+    await sock.close();
+    throw error;
+  }
+  return sock;
+}
+
+function checkTls(options: UnixConnectionOptions, operation: string): void {
+  if (options.ssl) throw new NotSupportedError(`${operation}: TLS is not there yet.`);
+  if (options.serverHostname !== undefined) {
+    throw new RangeError(
+      `${operation}: serverHostname is what a TLS certificate is checked against. Give ssl too, or leave it out.`,
+    );
+  }
+}
+
+// ---- Servers ------------------------------------------------------------------------------
+
+/**
+ * Serves TCP clients until it is cancelled: a task of its own runs `handler(client, address)` for each. Blocks.
+ *
+ * When a handler ends its client's socket is closed; one that crashes is logged, and ends that client only. Out of descriptors
+ * (`EMFILE`), the server waits and goes on.
+ *
+ * **Cancellation:** no further client is accepted, the handlers are cancelled and have ended.
+ * @param host `''` for every interface
+ * @throws an Error with a code such as `EADDRINUSE`
+ * @see Reference manual, "High Level Networking"
+ * @example
+ * await run(tcpServer, '', 25000, echoClient);
+ */
+export function tcpServer(
+  host: string,
+  port: number,
+  handler: ClientHandler,
+  options: TcpServerOptions = {},
+): Promise<void> {
+  const serve = clientHandler(handler, 'tcpServer', options);
+  if (enterComposite('tcpServer()') === null) return refused('tcpServer()');
+  return serveTcp(host, port, serve, options);
+}
+
+async function serveTcp(
+  host: string,
+  port: number,
+  handler: Handler,
+  options: TcpServerOptions,
+): Promise<void> {
+  const family = familyOf(host, options);
+  await serveClients(tcpServerSocket(await lookup(host, family), port, { ...options, family }), handler);
+}
+
+/**
+ * Serves clients on a Unix socket until it is cancelled; else as `tcpServer`. The path must not exist, and is not removed. Blocks.
+ *
+ * **Cancellation:** no further client is accepted, the handlers are cancelled and have ended.
+ * @throws an Error with a code such as `EADDRINUSE`
+ * @see Reference manual, "High Level Networking"
+ */
+export function unixServer(path: string, handler: ClientHandler, options: ServerOptions = {}): Promise<void> {
+  const serve = clientHandler(handler, 'unixServer', options);
+  if (enterComposite('unixServer()') === null) return refused('unixServer()');
+  return serveUnix(path, serve, options);
+}
+
+async function serveUnix(path: string, handler: Handler, options: ServerOptions): Promise<void> {
+  await serveClients(unixServerSocket(path, options), handler);
+}
+
+/**
+ * Serves clients of a listening socket that the caller has prepared, until it is cancelled; else as `tcpServer`. The socket is
+ * closed at the end. Blocks.
+ *
+ * **Cancellation:** no further client is accepted, the handlers are cancelled and have ended.
+ * @see Reference manual, "High Level Networking"
+ */
+export function runServer(
+  sock: Socket,
+  handler: ClientHandler,
+  options: { ssl?: unknown } = {},
+): Promise<void> {
+  const serve = clientHandler(handler, 'runServer', options);
+  if (!(sock instanceof Socket)) throw new TypeError(`runServer() wants a Socket, not ${describe(sock)}.`);
+  if (enterComposite('runServer()') === null) return refused('runServer()');
+  return serveClients(sock, serve);
+}
+
+/**
+ * A TCP socket, bound and listening, for `runServer()`. Does not block, and so looks no names up but `localhost`. On the portable driver
+ * it is bound a little later: `await sock.ready()`.
+ *
+ * @throws an Error with a code such as `EADDRINUSE`; the socket is closed then
+ * @see Reference manual, "High Level Networking"
+ */
+export function tcpServerSocket(host: string, port: number, options: TcpServerOptions = {}): Socket {
+  const { backlog = 100, reuseAddress = true, reusePort = false } = options;
+  const sock = socket(familyOf(host, options), SOCK_STREAM);
+  return listening(sock, [host, port], backlog, () => {
+    if (reuseAddress) sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+    if (reusePort) sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+  });
+}
+
+/**
+ * A Unix socket, bound and listening, for `runServer()`. Does not block. On the portable driver it is bound a little later: `await sock.ready()`.
+ * @throws an Error with a code such as `EADDRINUSE`; the socket is closed then
+ * @see Reference manual, "High Level Networking"
+ */
+export function unixServerSocket(path: string, { backlog = 100 }: ServerOptions = {}): Socket {
+  return listening(socket(AF_UNIX, SOCK_STREAM), path, backlog, () => {});
+}
+
+function listening(sock: Socket, address: Address, backlog: number, prepare: () => void): Socket {
+  try {
+    prepare();
+    sock.bind(address);
+    sock.listen(backlog);
+  } catch (error) {
+    sock.closeNow();
+    throw error;
+  }
+  return sock;
+}
+
+function familyOf(host: string, options: TcpServerOptions): number {
+  return options.family ?? (literalKind(host) === 6 ? AF_INET6 : AF_INET);
+}
+
+type Handler = { run: (...args: unknown[]) => unknown; name: string };
+
+function clientHandler(handler: ClientHandler, who: string, options: { ssl?: unknown }): Handler {
+  const run = callable(handler, who);
+  if (options.ssl === true)
+    throw new TypeError(`${who}() needs a TLS context of curio/ssl as ssl: a server has a certificate.`);
+  if (options.ssl) throw new NotSupportedError(`${who}(): TLS is not there yet.`);
+  return { run, name: functionName(handler) };
+}
+
+/** Descriptors or memory are out: for errors that pass when clients leave. */
+const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
+/** Seconds until the next try then. */
+const PATIENCE = 0.1;
+
+/** Accepts clients and serves each in a task of its own. Ends by being cancelled, or with an error of the listening socket. */
+async function serveClients(sock: Socket, handler: Handler): Promise<void> {
+  const server = enter() as TaskRecord;
+  const clients = new Set<Task>();
+  const onEnd = {
+    taskDone: (task: TaskRecord) => {
+      clients.delete(task as Task);
+      markJoined(task);
+    },
+    taskJoined() {},
+  };
+  let exhausted = false;
+  try {
+    await sock.ready();
+    for (;;) {
+      try {
+        const [client, address] = await sock.accept();
+        exhausted = false;
+        const task = newTask(server, serveClient, [handler.run, client, address], {
+          daemon: true,
+          name: handler.name,
+        });
+        task.onEnd = onEnd;
+        clients.add(task);
+      } catch (error) {
+        const { code, message } = error as SystemError;
+        if (!EXHAUSTED.has(code)) throw error;
+        if (!exhausted) report(server, 'warn', `A server cannot accept clients for the moment: ${message}`);
+        exhausted = true;
+        await sleep(PATIENCE);
+      }
+    }
+  } finally {
+    sock.closeNow();
+    await endAll(server, clients);
+  }
+}
+
+async function serveClient(
+  handler: (client: Socket, address: Address) => unknown,
+  client: Socket,
+  address: Address,
+): Promise<void> {
+  try {
+    await handler(client, address);
+  } finally {
+    client.closeNow();
+  }
+}
+
+/** Cancels tasks and waits until they have ended, whatever befalls the caller meanwhile. */
+async function endAll(caller: TaskRecord, tasks: Set<Task>): Promise<void> {
+  shield(caller);
+  try {
+    for (const task of tasks) requestCancel(task, TaskCancelled, caller);
+    for (const task of [...tasks]) await task.wait();
+  } finally {
+    unshield(caller);
+  }
+}

@@ -1,0 +1,467 @@
+// Stream sockets on each driver: the tutorial's echo server, who waits where, and what cancellation leaves behind.
+
+import {
+  CancelledError,
+  currentTask,
+  gather,
+  ReadResourceBusy,
+  run,
+  sleep,
+  spawn,
+  type Task,
+  TaskBusyError,
+  TaskTimeout,
+  timeoutAfter,
+  WriteResourceBusy,
+} from 'curio';
+import type { Socket } from 'curio/io';
+import { AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket } from 'curio/socket';
+import { VirtualClock } from 'curio/testing';
+import { ioWaiting, readWait } from 'curio/traps';
+import { expect, test } from 'vitest';
+import { connectedPair, drain, listener, onEachDriver } from '../kit/drivers.ts';
+import { recorder } from '../kit/recorder.ts';
+
+const patient = () => ({ clock: new VirtualClock({ patience: 0.02 }) });
+/** For runs in which tasks are meant to crash. */
+const quiet = () => ({ logger: recorder() });
+
+onEachDriver('stream sockets', () => {
+  test('the echo server of the tutorial, in its order', async () => {
+    const log: string[] = [];
+    const handler = async (client: Socket) => {
+      log.push('handler start');
+      for (;;) {
+        log.push('handler waits');
+        const data = await client.recv(100);
+        if (data.length === 0) break;
+        log.push(`handler got ${data}`);
+        await client.sendall(data);
+      }
+      await client.close();
+      log.push('handler done');
+    };
+    await run(async () => {
+      const [server, address] = await listener();
+      const serve = await spawn(async () => {
+        log.push('accept wait');
+        const [client, [host, port]] = (await server.accept()) as [Socket, [string, number]];
+        expect([host, typeof port]).toEqual(['127.0.0.1', 'number']);
+        log.push('accept done');
+        await (await spawn(handler, client)).join();
+        await server.close();
+      });
+      await sleep(0);
+      log.push('client start');
+      const sock = socket(AF_INET, SOCK_STREAM);
+      await sock.connect(address);
+      for (const message of ['one', 'two']) {
+        await sock.sendall(message);
+        log.push(`client got ${await sock.recv(100)}`);
+      }
+      await sock.close();
+      log.push('client closed');
+      await serve.join();
+    });
+    expect(log).toEqual([
+      'accept wait',
+      'client start',
+      'accept done',
+      'handler start',
+      'handler waits',
+      'handler got one',
+      'handler waits',
+      'client got one',
+      'handler got two',
+      'handler waits',
+      'client got two',
+      'client closed',
+      'handler done',
+    ]);
+  });
+
+  test('what is received is nobody else’s memory', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('first');
+      const first = await b.recv(100);
+      await a.sendall('other');
+      const other = await b.recv(100);
+      expect([first.toString(), other.toString()]).toEqual(['first', 'other']);
+      await a.close();
+      await b.close();
+    }));
+
+  test('recv gives at most what it is asked for, and keeps the rest', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('abcdefgh');
+      await a.close();
+      expect(String(await b.recv(3))).toBe('abc');
+      expect(String(await b.recv(3))).toBe('def');
+      expect(String(await drain(b))).toBe('gh');
+      expect(await b.recv(3)).toHaveLength(0);
+      await b.close();
+    }));
+
+  test('recvInto fills a buffer as far as there is something, and says how far', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('hello');
+      const buffer = Buffer.from('..........');
+      expect(await b.recvInto(buffer.subarray(2))).toBe(5);
+      expect(String(buffer)).toBe('..hello...');
+      await a.sendall('world');
+      expect(await b.recvInto(buffer, 2)).toBe(2);
+      expect(String(buffer)).toBe('wohello...');
+      await a.close();
+      expect(await b.recvInto(buffer, 3)).toBe(3);
+      expect(await b.recvInto(buffer)).toBe(0);
+      await b.close();
+    }));
+
+  test('a million integers cross as the bytes of a typed array', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const sent = Int32Array.from({ length: 1_000_000 }, (_, i) => i);
+      const received = new Int32Array(sent.length);
+      const bytes = Buffer.from(received.buffer);
+      await gather([
+        () => a.sendall(sent),
+        async () => {
+          for (let at = 0; at < bytes.length; ) at += await b.recvInto(bytes.subarray(at));
+        },
+      ]);
+      expect(Buffer.from(sent.buffer).equals(bytes)).toBe(true);
+      await a.close();
+      await b.close();
+    }));
+
+  test('the listening socket may be closed right after accept', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('still here');
+      expect(String(await b.recv(100))).toBe('still here');
+      await a.close();
+      await b.close();
+    }));
+
+  test.each(['accept', 'recv'] as const)('%s honours a timeout and loses nothing by it', (operation) =>
+    run(patient(), async () => {
+      const [server, address] = await listener();
+      const client = socket(AF_INET, SOCK_STREAM);
+      if (operation === 'accept')
+        await expect(timeoutAfter(1, () => server.accept())).rejects.toBeInstanceOf(TaskTimeout);
+      await client.connect(address);
+      const [peer] = await server.accept();
+      if (operation === 'recv')
+        await expect(timeoutAfter(1, () => peer.recv(10))).rejects.toBeInstanceOf(TaskTimeout);
+      await client.sendall('late');
+      expect(String(await peer.recv(10))).toBe('late');
+      for (const sock of [client, peer, server]) await sock.close();
+    }),
+  );
+
+  test.each(['accept', 'recv'] as const)('%s can be cancelled', (operation) =>
+    run(async () => {
+      const [server, address] = await listener();
+      const [client, peer] = await connectedPair();
+      const task = await spawn(async () => {
+        try {
+          await (operation === 'accept' ? server.accept() : peer.recv(10));
+        } catch (error) {
+          expect(error).toBeInstanceOf(CancelledError);
+          throw error;
+        }
+      });
+      await sleep(0);
+      expect(task.state).toBe('READ_WAIT');
+      await task.cancel();
+      expect(task.exception).toBeInstanceOf(CancelledError);
+      const late = socket(AF_INET, SOCK_STREAM);
+      await late.connect(address);
+      const [accepted] = await server.accept();
+      await client.sendall('x');
+      expect(String(await peer.recv(10))).toBe('x');
+      for (const sock of [server, client, peer, late, accepted]) await sock.close();
+    }),
+  );
+
+  test('a recv whose time is up at once still gives what is there', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('x');
+      expect(String(await b.recv(100))).toBe('x');
+      await a.sendall('y');
+      await readWait(b);
+      expect(String(await timeoutAfter(0, () => b.recv(100)))).toBe('y');
+      await a.close();
+      await b.close();
+    }));
+
+  test('a cancelled sendall says how many bytes the peer will receive', () =>
+    run(patient(), async () => {
+      const [a, b] = await connectedPair();
+      const error = await timeoutAfter(1, () => a.sendall(Buffer.alloc(50_000_000, 'x'))).catch((e) => e);
+      expect(error).toBeInstanceOf(TaskTimeout);
+      expect(error.bytesSent).toBeGreaterThan(0);
+      const [received] = await gather([() => drain(b), () => a.close()]);
+      expect(received.length).toBe(error.bytesSent);
+      await b.close();
+    }));
+
+  test('send may take a part only, and waits while there is no room at all', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const data = Buffer.alloc(50_000_000);
+      const taken = await a.send(data);
+      expect(taken).toBeGreaterThan(0);
+      expect(taken).toBeLessThan(data.length);
+      const sender = await spawn(async () => {
+        let total = 0;
+        while (total < data.length) total += await a.send(data.subarray(total));
+        await a.close();
+      });
+      expect((await drain(b)).length).toBe(taken + data.length);
+      await sender.join();
+      await b.close();
+    }));
+
+  test('one task reads while another writes', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const log: string[] = [];
+      const reader = await spawn(async () => {
+        expect(String(await a.recv(1))).toBe('!');
+        log.push('read');
+      });
+      const writer = await spawn(async () => {
+        await a.sendall(Buffer.alloc(10_000_000));
+        log.push('written');
+        await a.close();
+      });
+      await sleep(0);
+      await b.sendall('!');
+      await reader.join();
+      expect((await drain(b)).length).toBe(10_000_000);
+      await writer.join();
+      expect(log).toEqual(['read', 'written']);
+      await b.close();
+    }));
+
+  test('a second reader is refused at once, and the first goes on undisturbed', () =>
+    run(quiet(), async () => {
+      const [a, b] = await connectedPair();
+      const first = await spawn(() => b.recv(100));
+      await sleep(0);
+      const second = await spawn({ name: 'second' }, () => b.recv(100));
+      await second.wait();
+      expect(second.exception).toBeInstanceOf(ReadResourceBusy);
+      await a.sendall('data');
+      expect(String(await first.join())).toBe('data');
+      await a.close();
+      await b.close();
+    }));
+
+  test('a second reader is refused even when the first has been chosen and did not run yet', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const [c, d] = await connectedPair();
+      const intruder = await spawn(async () => {
+        await d.recv(100);
+        // Woken in the same turn of the event loop, by data that came later.
+        expect(first.state).toBe('READY');
+        await expect(b.recv(100)).rejects.toBeInstanceOf(ReadResourceBusy);
+      });
+      const first = await spawn(() => b.recv(100));
+      await sleep(0);
+      await c.sendall('go');
+      await a.sendall('data');
+      await intruder.join();
+      expect(String(await first.join())).toBe('data');
+      for (const sock of [a, b, c, d]) await sock.close();
+    }));
+
+  test('a reader that is cancelled between being chosen and running keeps the data, and the next operation is hit', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const [c, d] = await connectedPair();
+      const canceller = await spawn(async () => {
+        await d.recv(100);
+        expect(reader.state).toBe('READY');
+        await reader.cancel();
+      });
+      const got: string[] = [];
+      const reader = await spawn(async () => {
+        got.push(String(await b.recv(100)));
+        await sleep(0);
+      });
+      await sleep(0);
+      await c.sendall('go');
+      await a.sendall('data');
+      await canceller.join();
+      expect(got).toEqual(['data']);
+      expect(reader.exception).toBeInstanceOf(CancelledError);
+      for (const sock of [a, b, c, d]) await sock.close();
+    }));
+
+  test('refusing a second writer and cancelling the first leaves the reader where it is', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const reader = await spawn(() => a.recv(100));
+      const writer = await spawn(() => a.sendall(Buffer.alloc(50_000_000)));
+      await sleep(0);
+      await sleep(0);
+      expect(writer.state).toBe('WRITE_WAIT');
+      await expect(a.sendall('x')).rejects.toBeInstanceOf(WriteResourceBusy);
+      await writer.cancel();
+      await b.sendall('hello');
+      expect(String(await reader.join())).toBe('hello');
+      await a.close();
+      await b.close();
+    }));
+
+  test('ioWaiting tells who waits', () =>
+    run(async () => {
+      const [server] = await listener();
+      expect(await ioWaiting(server)).toEqual([null, null]);
+      const task = await spawn(() => server.accept());
+      await sleep(0);
+      expect(await ioWaiting(server)).toEqual([task, null]);
+      await task.cancel();
+      expect(await ioWaiting(server)).toEqual([null, null]);
+      await server.close();
+    }));
+
+  test('closing a socket wakes who waits there with EBADF', () =>
+    run(quiet(), async () => {
+      const [server] = await listener();
+      const [a, b] = await connectedPair();
+      const [c, d] = await connectedPair();
+      const tasks: Task[] = [
+        await spawn(() => server.accept()),
+        await spawn(() => a.recv(100)),
+        await spawn(() => a.sendall(Buffer.alloc(50_000_000))),
+        await spawn(() => readWait(d)),
+      ];
+      await sleep(0);
+      await sleep(0);
+      for (const sock of [server, a, b, c, d]) await sock.close();
+      for (const task of tasks) {
+        await task.wait();
+        expect(task.exception).toMatchObject({ code: 'EBADF' });
+      }
+    }));
+
+  test('a closed socket refuses everything, and closing it again is harmless', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.close();
+      await a.close();
+      await expect(a.recv(1)).rejects.toMatchObject({ code: 'EBADF' });
+      await expect(a.send('x')).rejects.toMatchObject({ code: 'EBADF' });
+      await expect(a.sendall('x')).rejects.toMatchObject({ code: 'EBADF' });
+      await expect(a.accept()).rejects.toMatchObject({ code: 'EBADF' });
+      expect(await b.recv(10)).toHaveLength(0);
+      await b.close();
+    }));
+
+  test('a socket used as a block is closed at its end', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      {
+        await using inside = a;
+        await inside.sendall('bye');
+      }
+      expect(String(await drain(b))).toBe('bye');
+      await expect(a.send('x')).rejects.toMatchObject({ code: 'EBADF' });
+      await b.close();
+    }));
+
+  test('a port where nobody listens is ECONNREFUSED, as an error or as a number', () =>
+    run(async () => {
+      const [server, address] = await listener();
+      await server.close();
+      const [host, port] = address as [string, number];
+      const error = await socket()
+        .connect(address)
+        .catch((e) => e);
+      expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address: host, port });
+      expect(error.message).toBe(`connect ECONNREFUSED ${host}:${port}`);
+      expect(error.errno).toBeLessThan(0);
+      const sock = socket();
+      expect(await sock.connectEx(address)).toBe(-error.errno);
+      await sock.close();
+    }));
+
+  test('connectEx gives 0 for a connection that stands', () =>
+    run(async () => {
+      const [server, address] = await listener();
+      const sock = socket();
+      expect(await sock.connectEx(address)).toBe(0);
+      expect(sock.getpeername()).toEqual(address);
+      await sock.close();
+      await server.close();
+    }));
+
+  test('a bound port in use is EADDRINUSE, at the latest when ready', () =>
+    run(async () => {
+      const [server, address] = await listener();
+      const sock = socket();
+      sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+      const attempt = async () => {
+        sock.bind(address);
+        sock.listen(5);
+        await sock.ready();
+      };
+      await expect(attempt()).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      await sock.close();
+      await server.close();
+    }));
+
+  test('a timeout of the socket’s own is refused', () =>
+    run(async () => {
+      const sock = socket();
+      expect(() => sock.settimeout(1)).toThrow(/timeoutAfter/);
+      expect(sock.gettimeout()).toBeNull();
+      await sock.close();
+    }));
+
+  test('two operations of one task at once are refused by name', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const first = b.recv(10);
+      expect(() => b.recv(10)).toThrow(TaskBusyError);
+      expect(() => a.sendall('x')).toThrow(/Socket\.sendall\(\).*Socket\.recv\(\)/);
+      const me = await currentTask();
+      await spawn(async () => {
+        await a.sendall('x');
+        expect(me.state).toBe('READ_WAIT');
+      });
+      expect(String(await first)).toBe('x');
+      await a.close();
+      await b.close();
+    }));
+
+  test('addresses and sizes that make no sense are refused at the call', () =>
+    run(async () => {
+      const sock = socket();
+      expect(() => sock.recv(-1)).toThrow(TypeError);
+      expect(() => sock.recv(1.5)).toThrow(TypeError);
+      expect(() => sock.connect('localhost' as never)).toThrow(/\['127.0.0.1', 25000\]/);
+      expect(() => sock.connect(['localhost', 70000])).toThrow(RangeError);
+      expect(() => sock.sendall(5 as never)).toThrow(TypeError);
+      expect(() => sock.recvInto(Buffer.alloc(3), 4)).toThrow(RangeError);
+      await sock.close();
+    }));
+
+  test('outside a task every operation is refused', async () => {
+    const [a, b] = await run(connectedPair);
+    await expect(a.recv(10)).rejects.toThrow(/Socket\.recv\(\).*(outside a task|has ended)/);
+    await expect(a.sendall('x')).rejects.toThrow(/outside a task|has ended/);
+    await run(async () => {
+      await a.close();
+      await b.close();
+    });
+  });
+});
