@@ -4,6 +4,9 @@
  * it must not take the kernel with it.
  */
 
+import { isThenable } from './callable.ts';
+import { valueText } from './stack.ts';
+
 /** What `run({ logger })` takes; `console` is one. */
 export interface Logger {
   debug(message: string): void;
@@ -26,12 +29,15 @@ export const stderrLogger: Logger = {
   error: (message) => write('error', message),
 };
 
-/** Logs, and turns to standard error when the logger itself fails. */
+/** Logs, and turns to standard error when the logger itself fails, at once or later. Never throws. */
 export function logTo(logger: Logger, level: LogLevel, message: string): void {
+  const failed = (error: unknown) =>
+    write('error', `the logger failed (${valueText(error)}) on this message: ${message}`);
   try {
-    logger[level](message);
+    const pending: unknown = logger[level](message);
+    if (isThenable(pending)) void pending.then(undefined, failed);
   } catch (error) {
-    // swallows: a logger's mistake must not become a task's.
-    write('error', `the logger failed (${String(error)}) on this message: ${message}`);
+    // swallows: nothing that is Curio's; a logger is the user's code, and must not become a task's failure.
+    failed(error);
   }
 }

@@ -34,7 +34,9 @@ const LINE = /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.
 /** The user's frames of a captured error, innermost first. */
 export function userFrames(error: Error): Frame[] {
   const frames: Frame[] = [];
-  for (const text of (error.stack ?? '').split('\n')) {
+  // A string, unless the user's own Error.prepareStackTrace has made something else of it.
+  const stack: unknown = error.stack;
+  for (const text of typeof stack === 'string' ? stack.split('\n') : []) {
     const match = LINE.exec(text);
     if (match === null) continue;
     const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
@@ -56,15 +58,42 @@ function isLibrary(file: string): boolean {
   );
 }
 
-/** An error as text for a log: its stack if it has one, and the stacks of its causes. */
+/** Any value as text. Users throw what they like, also what cannot be made a string. */
+export function valueText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    // swallows: what a toString() of the user's throws; the text is for people, and nobody waits for it.
+    return `[${typeof value} that cannot be shown]`;
+  }
+}
+
+/** An error as text for a log: its stack if it has one, and the stacks of its causes. Never throws. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  let text = error.stack ?? `${error.name}: ${error.message}`;
+  let text = stackText(error);
   const seen = new Set<unknown>([error]);
-  for (let cause = error.cause; cause !== undefined && !seen.has(cause); ) {
+  for (let cause = causeOf(error); cause !== undefined && !seen.has(cause); cause = causeOf(cause)) {
     seen.add(cause);
-    text += `\nCaused by: ${cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause)}`;
-    cause = cause instanceof Error ? cause.cause : undefined;
+    text += `\nCaused by: ${stackText(cause)}`;
   }
   return text;
+}
+
+function stackText(error: unknown): string {
+  try {
+    // Error.prepareStackTrace may have made anything of it.
+    if (error instanceof Error && typeof error.stack === 'string') return error.stack;
+  } catch {
+    // swallows: what a getter of the user's throws.
+  }
+  return valueText(error);
+}
+
+function causeOf(error: unknown): unknown {
+  try {
+    return error instanceof Error ? error.cause : undefined;
+  } catch {
+    // swallows: what a getter of the user's throws.
+    return undefined;
+  }
 }
