@@ -8,6 +8,14 @@ import type { TaskRecord } from './record.ts';
 
 const storage = new AsyncLocalStorage<TaskRecord>();
 
+/**
+ * To be called before the first task is made. Until Node 24, entering a context for the first time also switches
+ * on the hooks that contexts rely on, too late for the promises that exist by then.
+ */
+export function prepareContext(): void {
+  storage.run({} as TaskRecord, () => {});
+}
+
 /** The task in whose context the caller runs, if any. */
 export function callingTask(): TaskRecord | undefined {
   return storage.getStore();

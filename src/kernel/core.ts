@@ -26,7 +26,7 @@ import { CancelledError, type RuntimeError, TaskCancelled, TaskTimeout } from '.
 import { Alarm } from './alarm.ts';
 import { Burst } from './burst.ts';
 import { type Clock, realClock } from './clock.ts';
-import { becomeTask, callingTask } from './context.ts';
+import { becomeTask, callingTask, prepareContext } from './context.ts';
 import { Deadlines } from './deadlines.ts';
 import { DeadlockWatch } from './deadlock.ts';
 import { KeepAlive } from './keepalive.ts';
@@ -549,7 +549,7 @@ export class Core {
   #bury(record: TaskRecord): void {
     this.tasks.delete(record);
     if (record !== this.#main) {
-      const crashed = record.failed && !(record.outcome instanceof CancelledError);
+      const crashed = record.failed && !isCancellation(record.outcome);
       const expected =
         record.joined ||
         record.daemon ||
@@ -571,6 +571,7 @@ export class Core {
   prepare(): void {
     if (this.#everRan) return;
     this.#everRan = true;
+    prepareContext();
     if (this.#activations.length === 0) return;
     this.observers = new Observers(this.#activations, this.reports.logger);
     this.observers.activate(this.owner as Parameters<Activation['activate']>[0]);
@@ -697,6 +698,15 @@ export function refuse(error: unknown): Promise<never> {
 function fail(promise: Promise<unknown>, resolve: (value: unknown) => void, error: unknown): void {
   void handled(promise);
   resolve(Promise.reject(error));
+}
+
+function isCancellation(outcome: unknown): boolean {
+  try {
+    return outcome instanceof CancelledError;
+  } catch {
+    // swallows: nothing; a proxy that was thrown refuses to say what it is.
+    return false;
+  }
 }
 
 /** A child starts with its parent's values; what either sets later stays its own. */

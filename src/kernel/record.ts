@@ -8,6 +8,7 @@
  */
 
 import { type AnyFunction, functionName } from '../base/callable.ts';
+import { valueText } from '../base/stack.ts';
 import { TaskError } from '../errors.ts';
 import type { Core } from './core.ts';
 import type { TaskList } from './tasklist.ts';
@@ -158,7 +159,7 @@ export class TaskRecord {
    */
   take(): unknown {
     if (!this.failed) return this.outcome;
-    throw new TaskError(`Task(id=${this.id}, name='${this.name}') failed: ${String(this.outcome)}`, {
+    throw new TaskError(`Task(id=${this.id}, name='${this.name}') failed: ${valueText(this.outcome)}`, {
       cause: this.outcome,
     });
   }
