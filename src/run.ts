@@ -137,8 +137,12 @@ export class Kernel implements AsyncDisposable {
         result = await core.run(callable(target, 'run'), args, options.signal);
       else if (!options.shutdown) await core.cycle();
     } catch (error) {
-      // The main task's own error is the one to come out, whatever else goes wrong.
-      if (options.shutdown) await core.shutdown().catch(logLate(core));
+      if (options.shutdown) {
+        await core.shutdown().catch((late) => {
+          // swallows: one error can come out of run(), and that is the main task's own.
+          logTo(core.reports.logger, 'error', `Shutting down: ${errorText(late)}`);
+        });
+      }
       throw error;
     }
     if (options.shutdown) await core.shutdown();
@@ -157,11 +161,6 @@ export class Kernel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#core.closed) await this.run({ shutdown: true });
   }
-}
-
-function logLate(core: Core) {
-  // swallows: the main task has failed already, and one error can come out of run().
-  return (error: unknown) => logTo(core.reports.logger, 'error', `Shutting down: ${errorText(error)}`);
 }
 
 function asList<T>(option: T | T[]): T[] {

@@ -37,9 +37,9 @@ function onSignal(signal: NodeJS.Signals): void {
 function watch(signal: NodeJS.Signals, watcher: Watcher): void {
   let group = watchers.get(signal);
   if (group === undefined) {
+    process.on(signal, onSignal);
     group = new Set();
     watchers.set(signal, group);
-    process.on(signal, onSignal);
   }
   group.add(watcher);
 }
@@ -54,7 +54,8 @@ function unwatch(signal: NodeJS.Signals, watcher: Watcher): void {
 function signalName(signal: unknown): NodeJS.Signals {
   const known = constants.signals as Record<string, number>;
   const name = typeof signal === 'number' ? Object.keys(known).find((key) => known[key] === signal) : signal;
-  if (typeof name === 'string' && name in known) return name as NodeJS.Signals;
+  if (name === 'SIGKILL' || name === 'SIGSTOP') throw new TypeError(`No process can wait for ${name}.`);
+  if (typeof name === 'string' && Object.hasOwn(known, name)) return name as NodeJS.Signals;
   throw new TypeError(`A signal is a name such as 'SIGHUP', not ${describe(signal)}.`);
 }
 
@@ -71,13 +72,15 @@ class SignalWaiters extends TaskList {
   }
 }
 
+/** The sources that each kernel's tasks have waited for. */
+const usedBy = new WeakMap<object, Set<SignalSource>>();
+
 /** Watches signals from its construction until it is closed, or the kernels whose tasks waited for it have shut down. */
 abstract class SignalSource implements Disposable {
   readonly #signals: NodeJS.Signals[];
   readonly #watcher: Watcher = (signal) => this.arrived(signal);
-  readonly #kernels = new WeakSet<object>();
+  readonly #users = new Set<Set<SignalSource>>();
   #watching = false;
-  #users = 0;
 
   constructor(signals: (NodeJS.Signals | number)[]) {
     if (signals.length === 0) {
@@ -95,23 +98,41 @@ abstract class SignalSource implements Disposable {
   #watch(): void {
     if (this.#watching) return;
     this.#watching = true;
-    for (const signal of this.#signals) watch(signal, this.#watcher);
+    try {
+      for (const signal of this.#signals) watch(signal, this.#watcher);
+    } catch (error) {
+      // This platform does not let it be caught; the others must not stay watched.
+      this.close();
+      throw error;
+    }
   }
 
   /** @internal Before a task waits: watches again if need be, until that task's kernel shuts down. */
   protected use(task: TaskRecord): void {
     this.#watch();
-    if (this.#kernels.has(task.core)) return;
-    this.#kernels.add(task.core);
-    this.#users++;
-    atShutdown(task, () => {
-      this.#kernels.delete(task.core);
-      if (--this.#users === 0) this.close();
-    });
+    let used = usedBy.get(task.core);
+    if (used === undefined) {
+      const all = new Set<SignalSource>();
+      used = all;
+      usedBy.set(task.core, all);
+      atShutdown(task, () => {
+        for (const source of all) source.#leave(all);
+      });
+    }
+    used.add(this);
+    this.#users.add(used);
+  }
+
+  #leave(kernel: Set<SignalSource>): void {
+    this.#users.delete(kernel);
+    if (this.#users.size === 0) this.close();
   }
 
   /** Stops watching. Signals go their usual way again. Does not block. */
   close(): void {
+    // A kernel that lives long must not remember every source that was ever used in it.
+    for (const kernel of this.#users) kernel.delete(this);
+    this.#users.clear();
     if (!this.#watching) return;
     this.#watching = false;
     for (const signal of this.#signals) unwatch(signal, this.#watcher);
