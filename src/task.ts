@@ -55,15 +55,23 @@ export class Task<T = unknown> extends TaskRecord {
   join(): Promise<T> {
     const caller = enter();
     if (caller === null) return refused('Task.join()');
-    markJoined(this);
     if (!this.terminated) return awaitEnd(caller, this, 'joiners', 'Task.join()');
-    if (!this.failed) return pass(caller, this.outcome as T);
     try {
-      return this.take() as never;
+      return pass(caller, this.take() as T);
     } catch (error) {
       // swallows: nothing; operations reject.
       return fail(caller, error);
     }
+  }
+
+  /**
+   * Hands the result to a task that joined this one. Only now has it been joined: a join that was cut
+   * short leaves the task to whoever was responsible for it, its group say.
+   * @internal
+   */
+  override take(): unknown {
+    markJoined(this);
+    return super.take();
   }
 
   /**
