@@ -1,11 +1,11 @@
 /*
  * Task groups: tasks that are waited for together, and of which none survives
- * the group. `taskGroup` and `gather` are the forms most programs want.
+ * the group. `taskGroup` and `gather`, the forms most programs want, are in
+ * gather.ts.
  */
 
-import { type Callable, callable, describe, functionName, isOptions } from './base/callable.ts';
-import { errorText } from './base/stack.ts';
-import { CancelledError, RuntimeError, TaskCancelled } from './errors.ts';
+import { type Callable, callable, describe, isOptions } from './base/callable.ts';
+import { RuntimeError, TaskCancelled } from './errors.ts';
 import { named, newTask, type SpawnOptions, Task } from './task.ts';
 import {
   begin,
@@ -20,7 +20,6 @@ import {
   RESUME_CLAIM,
   RESUME_VALUE,
   refused,
-  report,
   requestCancel,
   shield,
   TaskList,
@@ -200,7 +199,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   nextDone(): Promise<Task<T> | null> {
     const caller = enterComposite('TaskGroup.nextDone()');
     if (caller === null) return refused('TaskGroup.nextDone()');
-    return this.#mustWait(caller) ? this.#nextDone(caller) : pass(caller, this.#takeFinished());
+    return this.#mustWait(caller) ? handled(this.#nextDone(caller)) : pass(caller, this.#takeFinished());
   }
 
   async #nextDone(caller: TaskRecord): Promise<Task<T> | null> {
@@ -235,7 +234,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   nextResult(): Promise<T> {
     if (enterComposite('TaskGroup.nextResult()') === null) return refused('TaskGroup.nextResult()');
-    return this.#nextResult();
+    return handled(this.#nextResult());
   }
 
   async #nextResult(): Promise<T> {
@@ -338,7 +337,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (caller === null) return refused('TaskGroup.cancelRemaining()');
     const members = this.#others(caller);
     for (const task of members) this.#cancel(task, caller);
-    return this.#seeOff(members);
+    return handled(this.#seeOff(members));
   }
 
   /** Cancels and awaits the members that `join()` has not already waited for. */
@@ -460,110 +459,4 @@ function alreadyJoined(): RuntimeError {
 
 function alreadyMember(task: Task<never> | Task<unknown>): RuntimeError {
   return new RuntimeError(`${task} already belongs to a group.`);
-}
-
-/**
- * A task group as a block: runs `body(group)`, then joins the group, and gives it. If the body throws, all members
- * are cancelled and awaited, and the same error comes out.
- *
- * @see Reference manual, "Task Groups"
- * @example
- * const group = await taskGroup(async (g) => {
- *   await g.spawn(one);
- *   await g.spawn(two);
- * });
- * console.log(group.results);
- */
-export function taskGroup<T = unknown>(body: (group: TaskGroup<T>) => unknown): Promise<TaskGroup<T>>;
-export function taskGroup<T = unknown>(
-  options: TaskGroupOptions<T>,
-  body: (group: TaskGroup<T>) => unknown,
-): Promise<TaskGroup<T>>;
-export function taskGroup<T>(...call: unknown[]): Promise<TaskGroup<T>> {
-  const options = isOptions(call[0]) ? (call.shift() as TaskGroupOptions<T>) : undefined;
-  const body = callable(call[0], 'taskGroup');
-  if (enterComposite('taskGroup()') === null) return refused('taskGroup()');
-  return handled(runGroup(new TaskGroup<T>(options), body));
-}
-
-async function runGroup<T>(
-  group: TaskGroup<T>,
-  body: (...args: unknown[]) => unknown,
-): Promise<TaskGroup<T>> {
-  try {
-    await body(group);
-    await group.join();
-  } catch (error) {
-    await group.abandon();
-    throw error;
-  }
-  return group;
-}
-
-type Gathered<F extends readonly unknown[]> = {
-  -readonly [I in keyof F]: F[I] extends Callable<never[], infer R>
-    ? Awaited<R>
-    : F[I] extends () => infer R
-      ? Awaited<R>
-      : never;
-};
-
-/**
- * Runs functions side by side, each in a task of its own, and gives their results in the same order.
- * If one throws, the others are cancelled and awaited, and its exception comes out as it is.
- *
- * **Cancellation:** all have been cancelled and have ended before the error comes out.
- * @example
- * const [user, posts] = await gather([() => loadUser(id), () => loadPosts(id)]);
- */
-export function gather<const F extends readonly (() => unknown)[]>(fns: F): Promise<Gathered<F>> {
-  if (!Array.isArray(fns)) {
-    throw new TypeError('gather() wants an array of functions. Write gather([() => one(), () => two()]).');
-  }
-  for (const fn of fns) callable(fn, 'gather');
-  if (enterComposite('gather()') === null) return refused('gather()');
-  return handled(gatherAll(fns)) as Promise<Gathered<F>>;
-}
-
-/** The end of a `gather`: the first function that threw, and what. */
-interface Failure {
-  exception: unknown;
-}
-
-async function gatherAll(fns: readonly (() => unknown)[]): Promise<unknown[]> {
-  const results: unknown[] = new Array(fns.length);
-  const late: unknown[] = [];
-  let first: Failure | null = null;
-  // What a function throws is caught here and not left to its task: it comes out of gather(), so it is no crash.
-  // The first failure is also the first result, which ends the wait and cancels the others.
-  const group = new TaskGroup<Failure | null>({ wait: 'object' });
-  const runOne = async (index: number): Promise<Failure | null> => {
-    try {
-      results[index] = await fns[index]!();
-      return null;
-    } catch (exception) {
-      // swallows: nothing; the exception is thrown by gather(), or logged below.
-      if (first === null) first = { exception };
-      else if (!(exception instanceof CancelledError)) late.push(exception);
-      return first;
-    }
-  };
-  try {
-    for (const [index, fn] of fns.entries()) await group.spawn({ name: functionName(fn) }, runOne, index);
-    await group.join();
-  } catch (error) {
-    // The caller was cancelled, and that comes out. What a function threw meanwhile is not to be lost.
-    const failure = first as Failure | null;
-    if (failure !== null && !(failure.exception instanceof CancelledError)) late.unshift(failure.exception);
-    throw error;
-  } finally {
-    await group[Symbol.asyncDispose]();
-    const caller = enter();
-    for (const exception of late) {
-      if (caller !== null)
-        report(caller, 'error', `gather(): another function failed, too: ${errorText(exception)}`);
-    }
-  }
-  if (first !== null) throw (first as Failure).exception;
-  return results;
 }

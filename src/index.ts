@@ -6,7 +6,8 @@ export { Activation } from './activation.ts';
 export type { Coroutine } from './base/callable.ts';
 export { CancellationShield, checkCancellation, disableCancellation, setCancellation } from './cancel.ts';
 export * from './errors.ts';
-export { gather, TaskGroup, type TaskGroupOptions, taskGroup, type WaitPolicy } from './group.ts';
+export { gather, taskGroup } from './gather.ts';
+export { TaskGroup, type TaskGroupOptions, type WaitPolicy } from './group.ts';
 export { Local } from './local.ts';
 export {
   type ClientHandler,

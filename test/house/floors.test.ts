@@ -17,6 +17,7 @@ const floors = [
     'queue.ts',
     'local.ts',
     'group.ts',
+    'gather.ts',
     'signal.ts',
     'universal.ts',
     'promise.ts',
