@@ -42,9 +42,14 @@ const handler: ProxyHandler<object> = {
     return { value: found[key], writable: true, enumerable: true, configurable: true };
   },
   defineProperty(local, key, descriptor) {
+    // An accessor could not be copied at spawn without being called.
+    if ('get' in descriptor || 'set' in descriptor) return false;
     values(local, true)![key] = descriptor.value;
     return true;
   },
+  // The proxy's target is always empty: frozen, or with a prototype, it would contradict what tasks see.
+  preventExtensions: () => false,
+  setPrototypeOf: () => false,
 };
 
 /** The type of a `Local`: its properties, read and written without `await`. */
