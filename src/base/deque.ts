@@ -19,6 +19,14 @@ export class Deque<T> {
     this.#length++;
   }
 
+  /** Adds in front. */
+  unshift(item: T): void {
+    if (this.#length === this.#slots.length) this.#grow();
+    this.#head = (this.#head - 1) & (this.#slots.length - 1);
+    this.#slots[this.#head] = item;
+    this.#length++;
+  }
+
   /** Takes the first. */
   shift(): T | undefined {
     if (this.#length === 0) return undefined;

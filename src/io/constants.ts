@@ -3,8 +3,7 @@
  * importing it loads nothing. What a platform does not have is undefined there.
  */
 
-import { platform } from 'node:process';
-
+const { platform } = process;
 const column = platform === 'win32' ? 2 : platform === 'linux' || platform === 'android' ? 0 : 1;
 
 /** Linux, then macOS and its BSD kin, then Windows. */

@@ -4,6 +4,7 @@
  * what a try does is the driver's business.
  */
 
+import { describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import { enter, enterComposite, fail, pass, type Readiness, refuse, refused, sleep } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
@@ -26,7 +27,8 @@ import { Blocking } from './blocking.ts';
 import { driver } from './choice.ts';
 import { needsLookup, resolved } from './dns.ts';
 import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
-import { reading, untilReady, writing } from './slot.ts';
+import { type NodeSocket, wrap } from './portable/driver.ts';
+import { reading, Slot, untilReady, writing } from './slot.ts';
 import { attach, closedError, type SystemError } from './system.ts';
 
 const RECV = 'Socket.recv()';
@@ -55,9 +57,15 @@ const tryAccept = (handle: Handle): [Socket, Address] | null => {
 export class Socket implements AsyncDisposable {
   readonly #handle: Handle;
 
-  /** @param sockobj a descriptor, which from now on is this object's */
-  constructor(sockobj: number | Handle) {
-    this.#handle = typeof sockobj === 'number' ? driver().adopt(sockobj) : sockobj;
+  /**
+   * @param sockobj a descriptor or one of Node's `net.Socket`, `tls.TLSSocket`, `net.Server`, `dgram.Socket`, which from now on is this object's
+   * @throws NotSupportedError on the portable driver, for a descriptor
+   */
+  constructor(sockobj: number | NodeSocket);
+  /** @internal */
+  constructor(sockobj: Handle);
+  constructor(sockobj: number | NodeSocket | Handle) {
+    this.#handle = handleOf(sockobj);
   }
 
   // ---- Receiving ----
@@ -490,6 +498,18 @@ export class Socket implements AsyncDisposable {
   toString(): string {
     return `Socket(family=${this.family}, type=${this.type}, fd=${this.#handle.closed ? 'closed' : 'open'})`;
   }
+}
+
+function handleOf(sockobj: unknown): Handle {
+  if (typeof sockobj === 'number') return driver().adopt(sockobj);
+  if (typeof sockobj === 'object' && sockobj !== null) {
+    const slot = (sockobj as Partial<Handle>).reader;
+    const handle = slot instanceof Slot ? (sockobj as Handle) : wrap(sockobj);
+    if (handle !== null) return handle;
+  }
+  throw new TypeError(
+    `A Socket is made of a descriptor, or a net.Socket, tls.TLSSocket, net.Server or dgram.Socket of Node's, not of ${describe(sockobj)}.`,
+  );
 }
 
 /** The part of a buffer to receive into. */

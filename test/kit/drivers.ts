@@ -11,7 +11,7 @@ export type DriverName = 'posix' | 'portable';
 const loaded = loadAddon().posix !== null;
 
 /** The drivers that can run here. Without a compiler the posix one's tests are left out. */
-export const drivers: DriverName[] = loaded ? ['posix'] : [];
+export const drivers: DriverName[] = loaded ? ['posix', 'portable'] : ['portable'];
 
 export const onPosix = describe.runIf(loaded);
 

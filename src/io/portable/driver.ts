@@ -1,28 +1,49 @@
 /*
- * The portable driver: handles over Node's own net and dgram, for machines without the addon.
+ * The portable driver: handles over Node's own net and dgram, for machines without the addon,
+ * and on any driver for the objects of Node's that users wrap.
  */
 
-import { NotSupportedError } from '../../errors.ts';
-import type { Readiness } from '../../traps.ts';
+import type { Socket as DgramSocket } from 'node:dgram';
+import type { Socket as NetSocket, Server } from 'node:net';
+import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from '../constants.ts';
 import type { Driver, Handle } from '../driver.ts';
+import { DgramHandle } from './dgram.ts';
+import { unsupported } from './handle.ts';
+import { NetHandle } from './net.ts';
+
+/** What of Node's can be wrapped as a socket. A `tls.TLSSocket` is a `net.Socket`. */
+export type NodeSocket = NetSocket | Server | DgramSocket;
 
 export class PortableDriver implements Driver {
   readonly name = 'portable';
 
-  open(): Handle {
-    throw new NotSupportedError('The portable driver has no such socket.');
+  open(family: number, type: number, proto: number): Handle {
+    const internet = family === AF_INET || family === AF_INET6;
+    if (type === SOCK_STREAM && (internet || family === AF_UNIX)) return NetHandle.fresh(family, proto);
+    if (type === SOCK_DGRAM && internet) return DgramHandle.fresh(family);
+    throw unsupported(`socket(family=${family}, type=${type})`);
   }
 
   pair(): [Handle, Handle] {
-    throw new NotSupportedError('socketpair() needs the posix driver.');
+    throw unsupported('socketpair()');
   }
 
   adopt(): Handle {
-    throw new NotSupportedError('Descriptors need the posix driver.');
+    throw unsupported('A socket for a bare descriptor');
   }
 
-  readiness(_fd: number, create: boolean): Readiness | null {
+  readiness(_fd: number, create: boolean): null {
     if (!create) return null;
-    throw new NotSupportedError('Waiting for a bare descriptor needs the posix driver.');
+    throw unsupported('Waiting for a bare descriptor');
   }
+}
+
+/** The handle of an object of Node's; null if it is no socket. */
+export function wrap(object: object): Handle | null {
+  const has = (...names: string[]) =>
+    names.every((name) => typeof (object as Record<string, unknown>)[name] === 'function');
+  if (has('addMembership', 'send')) return DgramHandle.of(object as DgramSocket);
+  if (has('getConnections', 'listen')) return NetHandle.ofServer(object as Server);
+  if (has('setNoDelay', 'read', 'write')) return NetHandle.ofSocket(object as NetSocket);
+  return null;
 }

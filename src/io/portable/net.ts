@@ -1,0 +1,295 @@
+/*
+ * A stream socket of the portable driver, TCP or Unix: an address and some options until it
+ * connects or listens, then one of Node's net objects. Node binds and listens a
+ * little later than it is told; `ready` waits for that.
+ */
+
+import type { Socket as NetSocket, Server } from 'node:net';
+import { futureWait } from '../../traps.ts';
+import type { Address, Endpoint } from '../address.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  SHUT_RD,
+  SHUT_WR,
+  SO_ACCEPTCONN,
+  SO_ERROR,
+  SO_KEEPALIVE,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SO_TYPE,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_KEEPIDLE,
+  TCP_NODELAY,
+} from '../constants.ts';
+import type { Direction, Handle } from '../driver.ts';
+import { closedError, systemError } from '../system.ts';
+import { PortableHandle, unsupported } from './handle.ts';
+import { Listener } from './listener.ts';
+import { NodeStream } from './stream.ts';
+
+type Net = typeof import('node:net');
+
+/** Loaded when first needed: it is not free. */
+export function net(): Net {
+  return process.getBuiltinModule('node:net');
+}
+
+export class NetHandle extends PortableHandle {
+  #stream: NodeStream | null = null;
+  #listener: Listener | null = null;
+  #bound: Endpoint | null = null;
+  #connected = false;
+
+  /** A socket that is neither connected nor listening. */
+  static fresh(family: number, proto: number): NetHandle {
+    return new NetHandle(family, SOCK_STREAM, proto);
+  }
+
+  /** The handle of a connection that Node has made. */
+  static ofSocket(
+    socket: NetSocket,
+    family = socket.connecting ? AF_INET : familyOf(socket.remoteFamily),
+  ): NetHandle {
+    const handle = new NetHandle(family, SOCK_STREAM, 0);
+    handle.#adopt(socket);
+    return handle;
+  }
+
+  /** The handle of a server of Node's, listening or about to. */
+  static ofServer(server: Server): NetHandle {
+    const address = server.address();
+    const family = typeof address === 'string' ? AF_UNIX : familyOf(address?.family);
+    const handle = new NetHandle(family, SOCK_STREAM, 0);
+    // A TLS server's own `connection` is one that has not shaken hands.
+    const event = 'setSecureContext' in server ? 'secureConnection' : 'connection';
+    handle.#listener = new Listener(server, () => handle.reader.ready(), event);
+    return handle;
+  }
+
+  #adopt(socket: NetSocket): NodeStream {
+    const stream = new NodeStream(socket, {
+      onReadable: () => this.reader.ready(),
+      onWritable: () => this.writer.ready(),
+    });
+    this.#connected = !socket.connecting;
+    if (!this.#connected) {
+      socket.once('connect', () => {
+        this.#connected = true;
+        this.writer.ready();
+      });
+    }
+    this.#stream = stream;
+    return stream;
+  }
+
+  // ---- Readiness ----
+
+  arm(direction: Direction): void {
+    this.mustBeOpen('poll');
+    if (direction === 'reader') this.#stream?.startReading();
+  }
+
+  poll(direction: Direction): boolean {
+    this.arm(direction);
+    if (direction === 'reader') return this.#listener?.hasClients ?? this.#stream?.hasInput ?? true;
+    return this.#connected && (this.#stream?.hasRoom ?? true);
+  }
+
+  // ---- Bytes ----
+
+  #streamOf(syscall: string): NodeStream {
+    if (this.closed) throw closedError(syscall);
+    if (this.#stream === null) throw systemError('ENOTCONN', syscall);
+    return this.#stream;
+  }
+
+  recv(maxbytes: number, flags: number): Buffer | null {
+    return this.#streamOf('read').recv(maxbytes, flags);
+  }
+
+  send(data: Uint8Array, offset: number, flags: number): number | null {
+    return this.#streamOf('write').send(data, offset, flags);
+  }
+
+  shutdown(how: number): void {
+    const stream = this.#streamOf('shutdown');
+    if (how !== SHUT_RD) stream.finish();
+    if (how !== SHUT_WR) stream.stopReading();
+  }
+
+  // ---- Connecting ----
+
+  connect(to: Endpoint): true | null {
+    this.mustBeOpen('connect');
+    if (this.#listener !== null || this.#connected) throw systemError('EISCONN', 'connect');
+    if (this.#stream !== null && this.#stream.error === null) return null;
+    const bound = this.#bound;
+    const target =
+      this.family === AF_UNIX
+        ? { path: to.host as string }
+        : {
+            host: to.scopeid > 0 ? `${to.host}%${to.scopeid}` : (to.host as string),
+            port: to.port,
+            family: this.family === AF_INET6 ? 6 : 4,
+            ...(bound === null ? {} : { localAddress: bound.host as string, localPort: bound.port }),
+          };
+    const { connect } = net();
+    const socket = connect({ ...target, allowHalfOpen: true });
+    socket.pause();
+    this.#adopt(socket);
+    this.#applyOptions(socket);
+    return null;
+  }
+
+  connected(): true | null {
+    this.mustBeOpen('connect');
+    if (this.#connected) return true;
+    if (this.#stream?.error) throw this.#stream.error;
+    return null;
+  }
+
+  bind(to: Endpoint): void {
+    this.mustBeOpen('bind');
+    if (this.#bound !== null || this.#stream !== null) throw systemError('EINVAL', 'bind');
+    this.#bound = to;
+  }
+
+  override listen(backlog: number): void {
+    this.mustBeOpen('listen');
+    if (this.#stream !== null) throw systemError('EINVAL', 'listen');
+    if (this.#listener !== null) return;
+    const { host, port } = this.#bound ?? { host: this.family === AF_INET6 ? '::' : '0.0.0.0', port: 0 };
+    const server = net().createServer({ allowHalfOpen: true, pauseOnConnect: true });
+    const where =
+      this.family === AF_UNIX
+        ? { path: host as string }
+        : {
+            host: host as string,
+            port,
+            exclusive: true,
+            ipv6Only: this.options.get(`${IPPROTO_IPV6}:${IPV6_V6ONLY}`) === 1,
+            reusePort: this.options.get(`${SOL_SOCKET}:${SO_REUSEPORT}`) === 1,
+          };
+    this.#listener = new Listener(server, () => this.reader.ready());
+    server.listen({ ...where, backlog });
+  }
+
+  ready(): Promise<void> | null {
+    const listener = this.#listener;
+    if (listener === null || listener.listening) return null;
+    return futureWait(listener.settled);
+  }
+
+  override accept(): [handle: Handle, address: Address | null] | null {
+    this.mustBeOpen('accept');
+    if (this.#listener === null) throw systemError('EINVAL', 'accept');
+    const socket = this.#listener.accept();
+    if (socket === null) return null;
+    const handle = NetHandle.ofSocket(socket, this.family);
+    return [handle, addressOf(this.family, socket.remoteAddress, socket.remotePort)];
+  }
+
+  protected leave(): void {
+    this.#stream?.leave();
+    this.#listener?.leave();
+  }
+
+  // ---- Names and options ----
+
+  getsockname(): Address | null {
+    this.mustBeOpen('getsockname');
+    if (this.#listener !== null) {
+      const address = this.#listener.address;
+      if (address === null) throw notBoundYet();
+      return typeof address === 'string'
+        ? address
+        : addressOf(familyOf(address.family), address.address, address.port);
+    }
+    if (this.family === AF_UNIX) return (this.#bound?.host as string) ?? '';
+    const socket = this.#stream?.socket;
+    if (this.#connected && socket) return addressOf(this.family, socket.localAddress, socket.localPort);
+    if (this.#bound !== null) throw notBoundYet();
+    return addressOf(this.family, undefined, undefined);
+  }
+
+  getpeername(): Address {
+    this.mustBeOpen('getpeername');
+    const socket = this.#stream?.socket;
+    if (!this.#connected || !socket) throw systemError('ENOTCONN', 'getpeername');
+    if (this.family === AF_UNIX) return '';
+    if (socket.remoteAddress === undefined) throw systemError('ENOTCONN', 'getpeername');
+    return addressOf(this.family, socket.remoteAddress, socket.remotePort);
+  }
+
+  override getsockopt(level: number, name: number, size: number): number | Buffer {
+    if (level === SOL_SOCKET && size === 0) {
+      if (name === SO_TYPE) return this.type;
+      if (name === SO_ERROR) return 0;
+      if (name === SO_ACCEPTCONN) return this.#listener === null ? 0 : 1;
+    }
+    if (size === 0 && SETTABLE.has(`${level}:${name}`) && !this.options.has(`${level}:${name}`)) return 0;
+    return super.getsockopt(level, name, size);
+  }
+
+  setsockopt(level: number, name: number, value: number | Uint8Array): void {
+    this.mustBeOpen('setsockopt');
+    const reusePort = level === SOL_SOCKET && name === SO_REUSEPORT;
+    if (
+      typeof value !== 'number' ||
+      !SETTABLE.has(`${level}:${name}`) ||
+      (reusePort && value !== 0 && !hasReusePort())
+    )
+      throw unsupported(`setsockopt(${level}, ${name})`);
+    this.remember(level, name, value);
+    if (this.#stream !== null) this.#applyOptions(this.#stream.socket);
+  }
+
+  #applyOptions(socket: NetSocket): void {
+    const noDelay = this.options.get(`${IPPROTO_TCP}:${TCP_NODELAY}`);
+    if (noDelay !== undefined) socket.setNoDelay(noDelay !== 0);
+    const keepAlive = this.options.get(`${SOL_SOCKET}:${SO_KEEPALIVE}`);
+    const idle = this.options.get(`${IPPROTO_TCP}:${TCP_KEEPIDLE}`) ?? 0;
+    if (keepAlive !== undefined) socket.setKeepAlive(keepAlive !== 0, idle * 1000);
+  }
+}
+
+// libuv sets SO_REUSEADDR by itself.
+const SETTABLE = new Set([
+  `${SOL_SOCKET}:${SO_REUSEADDR}`,
+  `${SOL_SOCKET}:${SO_REUSEPORT}`,
+  `${SOL_SOCKET}:${SO_KEEPALIVE}`,
+  `${IPPROTO_TCP}:${TCP_NODELAY}`,
+  `${IPPROTO_TCP}:${TCP_KEEPIDLE}`,
+  `${IPPROTO_IPV6}:${IPV6_V6ONLY}`,
+]);
+
+/** Node knows `reusePort` from 22.12 and 23.1 on. */
+export function hasReusePort(): boolean {
+  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+}
+
+function notBoundYet(): Error {
+  const error = systemError('EINVAL', 'getsockname');
+  error.message += ': on the portable driver a socket is bound a little later; await sock.ready() first';
+  return error;
+}
+
+/** The family that Node calls `'IPv4'`, `'IPv6'`, or nothing at all for a Unix socket. */
+export function familyOf(name: string | number | undefined): number {
+  if (name === 'IPv6' || name === 6) return AF_INET6;
+  return name === 'IPv4' || name === 4 ? AF_INET : AF_UNIX;
+}
+
+export function addressOf(family: number, host: string | undefined, port: number | undefined): Address {
+  if (family === AF_UNIX) return '';
+  if (family === AF_INET) return [host ?? '0.0.0.0', port ?? 0];
+  const [literal, zone] = (host ?? '::').split('%') as [string, string?];
+  return [literal, port ?? 0, 0, Number(zone ?? 0) || 0];
+}
