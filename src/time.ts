@@ -92,8 +92,9 @@ export class TimeoutScope<R = never> {
         return this.#judge(error, frame);
       throw error;
     }
+    const missed = wasMissed(task, frame);
     const now = traps.leaveTimeout(task, frame);
-    if (now > frame.deadline && this.#seconds !== null && this.#seconds > 0)
+    if (missed && now > frame.deadline && this.#seconds !== null && this.#seconds > 0)
       warnLate(task, frame, now, this.#seconds);
     return result;
   }
@@ -116,6 +117,13 @@ export class TimeoutScope<R = never> {
     if (this.#ignore) return this.#timeoutResult;
     throw error instanceof TaskTimeout ? error : ownTimeout(error);
   }
+}
+
+/** True if the time of a scope that ends has not run out, or has run out without any operation to tell it to. */
+function wasMissed(task: TaskRecord, frame: TimeoutFrame): boolean {
+  // Once a timeout has been delivered, or the task cancelled, what limits the task is a later deadline, or none.
+  if (task.timeoutAt !== null && task.timeoutAt <= frame.deadline) return true;
+  return task.pending instanceof TaskTimeout && task.shield === 0;
 }
 
 function outerTimeout(error: TaskTimeout): TimeoutCancellationError {
