@@ -6,7 +6,7 @@
  */
 
 import { Activation, type Trap } from './activation.ts';
-import { describe } from './base/callable.ts';
+import { checkSeconds, describe } from './base/callable.ts';
 import { type Logger, type LogLevel, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
 import { CancelledError, TaskTimeout } from './errors.ts';
@@ -36,8 +36,17 @@ abstract class Debugger extends Activation {
 
   constructor({ filter, level, log }: DebugOptions, defaultLevel: LogLevel) {
     super();
+    if (filter !== undefined && typeof filter?.has !== 'function') {
+      throw new TypeError(
+        `A debugger's filter is a set of task names, not ${describe(filter)}: { filter: new Set(['spam']) }.`,
+      );
+    }
+    const method = level ?? defaultLevel;
+    if (log !== undefined && typeof log?.[method] !== 'function') {
+      throw new TypeError(`A debugger's log has a method named by its level, and ${method}() is missing.`);
+    }
     this.#filter = filter;
-    this.#level = level ?? defaultLevel;
+    this.#level = method;
     this.#log = log;
   }
 
@@ -107,7 +116,7 @@ class LongBlock extends Debugger {
 
   constructor(options: LongBlockOptions) {
     super(options, 'warn');
-    this.#maxTime = options.maxTime ?? 0.05;
+    this.#maxTime = checkSeconds(options.maxTime ?? 0.05, 'longblock');
   }
 
   override running(): void {
