@@ -248,13 +248,12 @@ export class Core {
   /** The task has just blocked: somebody else's turn. */
   #leave(record: TaskRecord): void {
     if (this.stacks) record.stack = captureStack();
+    // Before activations see it: what they call on the task's behalf must find it waiting.
+    const itsTurn = this.running === record;
+    if (itsTurn) this.running = null;
     if (this.observers !== null && !record.hidden) this.observers.suspended(record);
-    if (this.running === record) {
-      this.running = null;
-      this.#dispatch();
-    } else if (this.resting) {
-      this.#rest();
-    }
+    if (itsTurn) this.#dispatch();
+    else if (this.resting) this.#rest();
   }
 
   /** What an operation returns that did not have to wait. The slow half of `pass` in traps.ts. */
@@ -313,6 +312,7 @@ export class Core {
     const promise = record.promise as Promise<unknown>;
     const resolve = record.resolve as (value: unknown) => void;
     const value = record.resumeWith;
+    this.#runAgain(record);
     record.promise = record.resolve = record.stack = null;
     record.resumeWith = undefined;
     this.#begin(record);
@@ -331,7 +331,6 @@ export class Core {
     this.running = record;
     this.free = 0;
     if (!this.#armed) this.#arm();
-    this.#runAgain(record);
   }
 
   #runAgain(record: TaskRecord): void {
@@ -346,6 +345,7 @@ export class Core {
   #comeBack(record: TaskRecord): void {
     if (record.state !== 'PROMISE_WAIT' || this.running !== null || !this.active) return;
     this.#riseFromRest();
+    this.#runAgain(record);
     this.#begin(record);
   }
 
@@ -441,7 +441,7 @@ export class Core {
   }
 
   #due(record: TaskRecord, now: number): void {
-    const waiting = record.promise !== null && record.state !== 'READY';
+    const waiting = isWaiting(record);
     const { sleepUntil, timeoutAt } = record;
     const overslept = sleepUntil !== null && sleepUntil <= now;
     const timedOut = timeoutAt !== null && timeoutAt <= now;
@@ -457,7 +457,7 @@ export class Core {
       if (record.pending === null || record.pending instanceof TaskTimeout) this.throwInto(record, exc);
     }
     // Shielded from the timeout, it waits on.
-    if (record.promise !== null && record.state !== 'READY') {
+    if (isWaiting(record)) {
       const next = earlier(record.sleepUntil, record.timeoutAt);
       if (next !== null) this.#deadlines.set(record, next);
     }
@@ -490,7 +490,7 @@ export class Core {
     record.pending = exc;
     if (record.shield > 0) return;
     abortSignals(record, exc);
-    if (record.promise === null || record.state === 'READY') return;
+    if (!isWaiting(record)) return;
     record.pending = null;
     record.waitingIn?.remove(record);
     this.wake(record, RESUME_ERROR, exc);
@@ -508,6 +508,8 @@ export class Core {
   terminate(record: TaskRecord, failed: boolean, outcome: unknown): void {
     if (record.terminated) return;
     if (record.state === 'PROMISE_WAIT') this.#runAgain(record);
+    const itsTurn = this.running === record;
+    if (itsTurn) this.running = null;
     if (record.promise !== null) this.#withdraw(record);
     record.state = 'TERMINATED';
     record.failed = failed;
@@ -519,8 +521,6 @@ export class Core {
     if (record.joiners !== null) this.wakeAll(record.joiners, RESUME_CLAIM, record);
     if (record.waiters !== null) this.wakeAll(record.waiters, RESUME_VALUE, undefined);
     if (record.onEnd !== null) record.onEnd.taskDone(record);
-    const itsTurn = this.running === record;
-    if (itsTurn) this.running = null;
     if (record === this.#main) this.#stop();
     else if (itsTurn) this.#dispatch();
   }
@@ -698,6 +698,11 @@ export function refuse(error: unknown): Promise<never> {
 function fail(promise: Promise<unknown>, resolve: (value: unknown) => void, error: unknown): void {
   void handled(promise);
   resolve(Promise.reject(error));
+}
+
+/** True from the beginning of a wait until the task has been chosen. */
+function isWaiting(record: TaskRecord): boolean {
+  return record.promise !== null && record.state !== 'READY' && record.state !== 'RUNNING';
 }
 
 function isCancellation(outcome: unknown): boolean {

@@ -5,6 +5,7 @@
  */
 
 import type { Activation } from '../activation.ts';
+import { isThenable } from '../base/callable.ts';
 import { type Logger, logTo } from '../base/logger.ts';
 import { errorText } from '../base/stack.ts';
 import type { Task } from '../task.ts';
@@ -40,15 +41,21 @@ export class Observers {
     this.#each('terminated', (activation) => activation.terminated(record as Task<unknown>));
   }
 
-  #each(event: string, call: (activation: Activation) => void): void {
+  #each(event: string, call: (activation: Activation) => unknown): void {
     for (const activation of this.#activations) {
       try {
-        call(activation);
+        const result = call(activation);
+        // An async method fails later.
+        if (isThenable(result)) result.then(undefined, (error) => this.#report(activation, event, error));
       } catch (error) {
         // swallows: an activation watches; its mistakes must not become a task's.
-        const name = activation.constructor.name;
-        logTo(this.#logger, 'error', `The activation ${name} threw in ${event}(): ${errorText(error)}`);
+        this.#report(activation, event, error);
       }
     }
+  }
+
+  #report(activation: Activation, event: string, error: unknown): void {
+    const name = activation.constructor.name;
+    logTo(this.#logger, 'error', `The activation ${name} threw in ${event}(): ${errorText(error)}`);
   }
 }
