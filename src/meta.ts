@@ -12,12 +12,10 @@ import {
 } from './base/callable.ts';
 import { callingTask } from './traps.ts';
 
-type Constructor = new (...args: never[]) => unknown;
-const AsyncFunction = (async () => {}).constructor as Constructor;
-const AsyncGeneratorFunction = async function* () {}.constructor as Constructor;
+const asyncFunction = Object.getPrototypeOf(async () => {}) as object;
 
-/** Marks functions that `awaitable()` made: they have an async half. */
-const dual = new WeakSet<object>();
+/** What functions are that can be told to be asynchronous, in whatever realm they were made. */
+const ASYNC = new Set<unknown>(['AsyncFunction', 'AsyncGeneratorFunction']);
 
 /**
  * True inside a task, and false everywhere else. Does not block.
@@ -46,7 +44,7 @@ export function isCoroutineFunction(fn: unknown): boolean {
   if (fn instanceof Coroutine) return true;
   if (typeof fn !== 'function') return false;
   // A bound function keeps its target's prototype, so this sees through bind().
-  return fn instanceof AsyncFunction || fn instanceof AsyncGeneratorFunction || dual.has(fn);
+  return ASYNC.has((fn as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]);
 }
 
 /**
@@ -95,7 +93,7 @@ export function awaitable<A extends unknown[], T>(
     };
     Object.defineProperty(both, 'name', { value: functionName(asyncFn) });
     Object.defineProperty(both, 'length', { value: syncFn.length });
-    dual.add(both);
-    return both;
+    // It has an async half: it is to be known as async, bound or not.
+    return Object.setPrototypeOf(both, asyncFunction) as typeof both;
   };
 }

@@ -1,0 +1,115 @@
+// Every error class: what it derives from, its code and its name, and how it is made.
+
+import { inspect } from 'node:util';
+import * as curio from 'curio';
+import { run, spawn } from 'curio';
+import * as errors from 'curio/errors';
+import { describe, expect, test } from 'vitest';
+import { recorder } from './kit/recorder.ts';
+
+type ErrorClass = new (message?: string, options?: ErrorOptions) => Error & { code: string };
+
+const classes = { ...errors } as unknown as Record<string, ErrorClass>;
+
+/** Class, parent, code: api.md, section 11. */
+const table: [name: keyof typeof errors, parent: keyof typeof errors | null, code: string][] = [
+  ['CurioError', null, 'ERR_CURIO'],
+  ['CancelledError', 'CurioError', 'ERR_CURIO_CANCELLED'],
+  ['TaskCancelled', 'CancelledError', 'ERR_CURIO_TASK_CANCELLED'],
+  ['TaskTimeout', 'CancelledError', 'ERR_CURIO_TASK_TIMEOUT'],
+  ['TimeoutCancellationError', 'CancelledError', 'ERR_CURIO_TIMEOUT_CANCELLATION'],
+  ['UncaughtTimeoutError', 'CurioError', 'ERR_CURIO_UNCAUGHT_TIMEOUT'],
+  ['TaskError', 'CurioError', 'ERR_CURIO_TASK_ERROR'],
+  ['TaskBusyError', 'CurioError', 'ERR_CURIO_TASK_BUSY'],
+  ['DeadlockError', 'CurioError', 'ERR_CURIO_DEADLOCK'],
+  ['SyncIOError', 'CurioError', 'ERR_CURIO_SYNC_IO'],
+  ['AsyncOnlyError', 'CurioError', 'ERR_CURIO_ASYNC_ONLY'],
+  ['ResourceBusy', 'CurioError', 'ERR_CURIO_RESOURCE_BUSY'],
+  ['ReadResourceBusy', 'ResourceBusy', 'ERR_CURIO_READ_BUSY'],
+  ['WriteResourceBusy', 'ResourceBusy', 'ERR_CURIO_WRITE_BUSY'],
+  ['EOFError', 'CurioError', 'ERR_CURIO_EOF'],
+  ['AuthenticationError', 'CurioError', 'ERR_CURIO_AUTHENTICATION'],
+  ['NotSupportedError', 'CurioError', 'ERR_CURIO_NOT_SUPPORTED'],
+  ['RuntimeError', 'CurioError', 'ERR_CURIO_RUNTIME'],
+];
+
+test('the table holds every class there is, and every class has a code of its own', () => {
+  expect(Object.keys(errors).sort()).toEqual(table.map(([name]) => name).sort());
+  expect(new Set(table.map(([, , code]) => code)).size).toBe(table.length);
+});
+
+describe.each(table)('%s', (name, parent, code) => {
+  const Class = classes[name]!;
+
+  test('derives from its parent, and from Error', () => {
+    const Parent = parent === null ? Error : classes[parent]!;
+    expect(Object.getPrototypeOf(Class)).toBe(Parent);
+    expect(new Class('text')).toBeInstanceOf(Error);
+    expect(new Class('text')).toBeInstanceOf(errors.CurioError);
+  });
+
+  test('has its name and its code, which do not clutter the error when it is shown', () => {
+    const error = new Class('some text');
+    expect(error.name).toBe(name);
+    expect(Class.name).toBe(name);
+    expect(error.code).toBe(code);
+    expect(String(error)).toBe(`${name}: some text`);
+    expect(error.stack).toContain(`${name}: some text`);
+    expect(inspect(error)).toContain(`${name}: some text`);
+    expect(Object.keys(error)).not.toContain('code');
+  });
+
+  test('takes a message and a cause', () => {
+    const cause = new Error('the cause');
+    const error = new Class('text', { cause });
+    expect(error.message).toBe('text');
+    expect(error.cause).toBe(cause);
+    expect('cause' in new Class('text')).toBe(false);
+  });
+
+  test('is the same class in curio and in curio/errors', () => {
+    expect(Object.entries(curio)).toContainEqual([name, Class]);
+  });
+
+  test('can be derived from, and the derived class keeps the code unless it has its own', () => {
+    class Own extends Class {}
+    const error = new Own('text');
+    expect(error).toBeInstanceOf(Class);
+    expect(error.code).toBe(code);
+    expect(error.name).toBe(name);
+  });
+});
+
+test('a cancellation without a message carries its class name', () => {
+  for (const Class of [
+    errors.CancelledError,
+    errors.TaskCancelled,
+    errors.TaskTimeout,
+    errors.TimeoutCancellationError,
+  ]) {
+    expect(new Class().message).toBe(Class.name);
+    expect(new Class('').message).toBe('');
+    expect(new Class().requestedBy).toBe(null);
+    expect(new Class().requestedAt).toBe(null);
+  }
+});
+
+test('an EOFError has what was read before the end, empty if nothing was', () => {
+  expect(new errors.EOFError().bytesRead).toEqual(Buffer.alloc(0));
+  const error = new errors.EOFError('short', { bytesRead: Buffer.from('ab'), cause: 'why' });
+  expect(error.bytesRead).toEqual(Buffer.from('ab'));
+  expect(error.cause).toBe('why');
+});
+
+test('the errors of a cancellation and of its request can be shown without end', async () => {
+  await run({ logger: recorder() }, async () => {
+    const task = await spawn(async () => {
+      await curio.sleep(1000);
+    });
+    await curio.sleep(0);
+    await task.cancel();
+    const failure = await task.join().catch((error) => error);
+    expect(inspect(failure).length).toBeLessThan(5000);
+    expect(() => JSON.stringify(failure)).not.toThrow();
+  });
+});
