@@ -387,7 +387,30 @@ describe('an activation that does wrong', () => {
       }
       expect(await run({ ...quiet(), activations: [Broken] }, program)).toBe(result);
     });
+
+    test(`by blocking in ${method}() leaves nobody stuck`, async () => {
+      class Blocking extends Activation {
+        [method](): void {
+          void sleep(1).catch(() => {});
+        }
+      }
+      const outcome = await run({ ...quiet(), activations: [Blocking] }, program).catch((error) => error);
+      // The task whose turn it was now waits, so its own next operation may be refused.
+      if (outcome !== result) expect(String(outcome)).toMatch(/TaskBusyError|TaskError|RuntimeError/);
+    });
   }
+
+  test('by failing later, in an async method, is logged too', async () => {
+    const options = quiet();
+    class Later extends Activation {
+      override async suspended(): Promise<void> {
+        throw new Oops('later');
+      }
+    }
+    expect(await run({ ...options, activations: [Later] }, program)).toBe(result);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(options.logger.of('error').join()).toContain('later');
+  });
 
   test('by cancelling tasks in suspended() cancels them, no more', async () => {
     class Killer extends Activation {

@@ -10,6 +10,7 @@ import {
   Kernel,
   Lock,
   Queue,
+  Result,
   run,
   Semaphore,
   SignalEvent,
@@ -93,6 +94,23 @@ describe('an endless loop of', () => {
       });
     });
   }
+
+  test('operations that fail at once lets timers fire', async () => {
+    await run({ logger: { debug() {}, info() {}, warn() {}, error() {} } }, async () => {
+      const failed = await spawn(() => {
+        throw new Error('failed');
+      });
+      await failed.wait();
+      const result = new Result<number>();
+      await result.setException(new Error('failed'));
+      byTimer();
+      while (!outside) {
+        await failed.join().catch(() => {});
+        await result.unwrap().catch(() => {});
+        await lock.release().catch(() => {});
+      }
+    });
+  });
 });
 
 describe('tasks that never sleep', () => {

@@ -132,8 +132,34 @@ describe('a crash', () => {
     null: null,
     'a symbol': Symbol('thrown'),
     'a bigint': 10n,
+    'an object without a prototype': Object.create(null),
+    'an object that cannot be made a string': {
+      toString() {
+        throw new Oops('no string');
+      },
+    },
     'a function': () => 5,
     'an error whose stack is no string': Object.assign(new Oops('odd'), { stack: [1, 2] }),
+    'an error that throws when looked at': Object.defineProperties(new Oops(), {
+      stack: {
+        get() {
+          throw new Oops('no stack');
+        },
+      },
+      message: {
+        get() {
+          throw new Oops('no message');
+        },
+      },
+    }),
+    'a proxy that refuses everything': new Proxy(new Oops(), {
+      get() {
+        throw new Oops('refused');
+      },
+      getPrototypeOf() {
+        throw new Oops('refused');
+      },
+    }),
     'an error that causes itself': (() => {
       const error = new Oops('round');
       error.cause = error;
