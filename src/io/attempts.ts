@@ -87,3 +87,7 @@ export interface Outgoing {
 
 export const trySendmsg = (handle: Handle, message: Outgoing, flags: number): number | null =>
   handle.sendmsg(message.buffers, message.ancillary, flags, message.to);
+
+export const tryHandshake = (handle: Handle): true | null => handle.handshake();
+
+export const tryDrained = (handle: Handle): true | null => handle.drained();

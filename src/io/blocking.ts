@@ -1,44 +1,60 @@
 /*
- * What `blocking()` gives: the raw object in blocking mode for as long as a block lasts.
+ * What `blocking()` gives: the raw object in blocking mode for as long as a block lasts. Meanwhile both
+ * places of the handle are taken, so that every operation of tasks is refused.
  */
+
+import { enterComposite, outsideError } from '../traps.ts';
+import type { BlockingFile, BlockingSocket, Handle } from './driver.ts';
 
 /** A raw object in blocking mode; disposal ends the mode. */
 export class Blocking<R> implements Disposable {
   readonly raw: R;
-  #leave: (() => void) | null;
+  #handle: Handle | null;
 
-  private constructor(raw: R, leave: () => void) {
+  private constructor(raw: R, handle: Handle) {
     this.raw = raw;
-    this.#leave = leave;
+    this.#handle = handle;
   }
 
-  /** Enters the mode: for the length of `fn`, or without one until disposal. */
-  static open<R, T>(
-    enterMode: () => R,
-    leaveMode: () => void,
+  /** @internal Enters the mode: for the length of `fn`, or without one until disposal. */
+  static of<R, T>(
+    handle: Handle,
+    operation: string,
     fn: ((raw: R) => T | PromiseLike<T>) | undefined,
+    check: () => void = () => {},
   ): Blocking<R> | Promise<T> {
-    if (fn === undefined) return new Blocking(enterMode(), leaveMode);
-    return Blocking.#during(enterMode, leaveMode, fn);
+    const open = () => {
+      const task = enterComposite(operation);
+      if (task === null) throw outsideError(operation);
+      check();
+      for (const slot of [handle.reader, handle.writer]) {
+        if (slot.task !== null) throw slot.busyError(operation);
+      }
+      const raw = handle.setBlocking(true) as (BlockingSocket & BlockingFile) | R;
+      handle.reader.occupy(task);
+      handle.writer.occupy(task);
+      return new Blocking<R>(raw as R, handle);
+    };
+    if (fn === undefined) return open();
+    return Blocking.#during(open, fn);
   }
 
-  static async #during<R, T>(
-    enterMode: () => R,
-    leaveMode: () => void,
-    fn: (raw: R) => T | PromiseLike<T>,
-  ): Promise<T> {
-    const raw = enterMode();
+  static async #during<R, T>(open: () => Blocking<R>, fn: (raw: R) => T | PromiseLike<T>): Promise<T> {
+    const block = open();
     try {
-      return await fn(raw);
+      return await fn(block.raw);
     } finally {
-      leaveMode();
+      block[Symbol.dispose]();
     }
   }
 
   /** Ends the mode; a second call does nothing. */
   [Symbol.dispose](): void {
-    const leave = this.#leave;
-    this.#leave = null;
-    leave?.();
+    const handle = this.#handle;
+    this.#handle = null;
+    if (handle === null) return;
+    handle.reader.vacate();
+    handle.writer.vacate();
+    if (!handle.closed) handle.setBlocking(false);
   }
 }

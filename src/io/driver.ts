@@ -50,6 +50,9 @@ export interface Handle extends Readiness {
     to: Endpoint | null,
   ): number | null;
 
+  /** True once nothing that was sent is still held back here. */
+  drained(): true | null;
+
   accept(): [handle: Handle, address: Address | null] | null;
   /** Begins to connect: true if it is done, null if `connected` will tell once the handle is writable. */
   connect(to: Endpoint): true | null;
@@ -58,6 +61,8 @@ export interface Handle extends Readiness {
   listen(backlog: number): void;
   /** When binding and listening have taken place; null where they have already. */
   ready(): Promise<void> | null;
+  /** True once the TLS handshake is done. */
+  handshake(): true | null;
   shutdown(how: number): void;
   /** Wakes who waits here with EBADF. A second call does nothing. */
   close(): void;
@@ -72,7 +77,7 @@ export interface Handle extends Readiness {
   detach(): number;
   dup(): Handle;
   /** Blocking or not, for `Socket.blocking()`. Gives what does synchronous calls. */
-  setBlocking(on: boolean): BlockingSocket;
+  setBlocking(on: boolean): BlockingSocket & BlockingFile;
 }
 
 /** A socket in blocking mode: what `Socket.blocking()` shows. Each call blocks the whole thread. */
@@ -86,12 +91,23 @@ export interface BlockingSocket {
   fileno(): number;
 }
 
+/** A descriptor in blocking mode: what `FileStream.blocking()` shows. Each call blocks the whole thread. */
+export interface BlockingFile {
+  /** Blocks this thread until there is something; empty at the end. */
+  read(maxbytes: number): Buffer;
+  /** Blocks this thread until everything has been written; the number of bytes. */
+  write(data: string | Uint8Array): number;
+  fileno(): number;
+}
+
 export interface Driver {
   readonly name: 'posix' | 'portable';
   open(family: number, type: number, proto: number): Handle;
   pair(family: number, type: number, proto: number): [Handle, Handle];
   /** Takes over a descriptor; what is not given is found out. */
   adopt(fd: number, family?: number, type?: number, proto?: number): Handle;
+  /** Takes over a descriptor that need not be a socket's: a pipe's, a terminal's, a file's. */
+  file(fd: number): Handle;
   /** The readiness of a bare descriptor, null if nothing waits for it; with `create` it begins to be watched. */
   readiness(fd: number, create: boolean): Readiness | null;
 }

@@ -144,13 +144,15 @@ export class Slot extends WaitSlot implements Claim {
 
   /** What a second task gets. */
   busy(operation: string): Promise<never> {
+    return refuse(this.busyError(operation));
+  }
+
+  busyError(operation: string): Error {
     const holder = title(this.task as TaskRecord);
     const hint = 'One task does so at a time: use a Lock, or let one task do it for the others.';
-    return refuse(
-      this.#direction === 'reader'
-        ? new ReadResourceBusy(`${operation}: ${holder} is already reading here. ${hint}`)
-        : new WriteResourceBusy(`${operation}: ${holder} is already writing here. ${hint}`),
-    );
+    return this.#direction === 'reader'
+      ? new ReadResourceBusy(`${operation}: ${holder} is already reading here. ${hint}`)
+      : new WriteResourceBusy(`${operation}: ${holder} is already writing here. ${hint}`);
   }
 }
 

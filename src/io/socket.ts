@@ -4,7 +4,6 @@
  * what a try does is the driver's business.
  */
 
-import { describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import { enter, enterComposite, fail, pass, type Readiness, refuse, refused, sleep } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
@@ -13,6 +12,7 @@ import {
   checkCount,
   type Data,
   memoryOf,
+  tryHandshake,
   tryRecv,
   tryRecvfrom,
   tryRecvfromInto,
@@ -24,12 +24,13 @@ import {
   trySendto,
 } from './attempts.ts';
 import { Blocking } from './blocking.ts';
-import { driver } from './choice.ts';
 import { needsLookup, resolved } from './dns.ts';
 import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
-import { type NodeSocket, wrap } from './portable/driver.ts';
-import { reading, Slot, untilReady, writing } from './slot.ts';
-import { attach, closedError, type SystemError } from './system.ts';
+import { type NodeSocket, socketHandle } from './handles.ts';
+import { sendAll } from './sending.ts';
+import { reading, untilReady, writing } from './slot.ts';
+import { FileStream, SocketStream } from './stream.ts';
+import { closedError, type SystemError } from './system.ts';
 
 const RECV = 'Socket.recv()';
 const SENDALL = 'Socket.sendall()';
@@ -65,7 +66,7 @@ export class Socket implements AsyncDisposable {
   /** @internal */
   constructor(sockobj: Handle);
   constructor(sockobj: number | NodeSocket | Handle) {
-    this.#handle = handleOf(sockobj);
+    this.#handle = socketHandle(sockobj);
   }
 
   // ---- Receiving ----
@@ -183,32 +184,7 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   sendall(data: Data, flags = 0): Promise<void> {
-    const bytes = bytesOf(data, SENDALL);
-    const task = enterComposite(SENDALL);
-    if (task === null) return refused(SENDALL);
-    const handle = this.#handle;
-    if (handle.writer.task !== null) return handle.writer.busy(SENDALL);
-    let sent: number | null;
-    try {
-      sent = handle.send(bytes, 0, flags);
-    } catch (error) {
-      // swallows: nothing; operations reject.
-      return fail(task, error);
-    }
-    return sent === bytes.length ? pass(task, undefined) : this.#sendRest(bytes, sent ?? 0, flags);
-  }
-
-  async #sendRest(bytes: Uint8Array, begun: number, flags: number): Promise<void> {
-    let sent = begun;
-    try {
-      while (sent < bytes.length) {
-        await untilReady(this.#handle, 'writer', SENDALL);
-        sent += this.#handle.send(bytes, sent, flags) ?? 0;
-      }
-    } catch (error) {
-      attach(error, 'bytesSent', sent);
-      throw error;
-    }
+    return sendAll(this.#handle, SENDALL, bytesOf(data, SENDALL), flags, 'bytesSent', undefined);
   }
 
   /**
@@ -356,6 +332,18 @@ export class Socket implements AsyncDisposable {
   }
 
   /**
+   * Waits until the TLS handshake is done, on a TLS socket. Blocks (`WRITE_WAIT`). Reading or writing waits for it too.
+   *
+   * **Cancellation:** the handshake goes on.
+   * @throws RuntimeError if this is no TLS socket
+   * @see Reference manual, "Socket"
+   */
+  doHandshake(): Promise<void> {
+    const done = writing(this.#handle, 'Socket.doHandshake()', tryHandshake, undefined, undefined, undefined);
+    return done as Promise<unknown> as Promise<void>;
+  }
+
+  /**
    * Shuts one half of the connection down, or both: `SHUT_RD`, `SHUT_WR`, `SHUT_RDWR`. Does not block.
    * @see Reference manual, "Socket"
    */
@@ -419,6 +407,26 @@ export class Socket implements AsyncDisposable {
     this.#handle.setsockopt(level, name, value instanceof Uint8Array ? value : Number(value));
   }
 
+  /** The socket as a stream of bytes and lines. Closing the stream closes the socket. */
+  asStream(): SocketStream {
+    return new SocketStream(this.#handle);
+  }
+
+  /**
+   * The socket as a file stream; closing that leaves the socket open. `asStream()` is what most programs want.
+   * @param mode `'rb'`, `'wb'` or `'rwb'`
+   * @throws RuntimeError for a text mode
+   * @see Reference manual, "Socket"
+   */
+  makefile(mode: string, _buffering = 0): FileStream {
+    if (!/^(?:r|w|rw|wr)b$|^(?:rb|wb|rbw|wbr)$/.test(mode)) {
+      throw new RuntimeError(
+        `Socket.makefile() gives binary streams: its mode is 'rb', 'wb' or 'rwb', not ${JSON.stringify(mode)}.`,
+      );
+    }
+    return new FileStream(this.#handle, { keepOpen: true });
+  }
+
   /** The descriptor; -1 once the socket is closed. */
   fileno(): number {
     return this.#handle.fileno();
@@ -478,38 +486,12 @@ export class Socket implements AsyncDisposable {
   blocking(): Blocking<BlockingSocket>;
   blocking<T>(fn: (raw: BlockingSocket) => T | PromiseLike<T>): Promise<T>;
   blocking<T>(fn?: (raw: BlockingSocket) => T | PromiseLike<T>): Blocking<BlockingSocket> | Promise<T> {
-    const handle = this.#handle;
-    const enterMode = () => {
-      const task = enter();
-      if (task === null) throw new RuntimeError('Socket.blocking() was called outside a task.');
-      const raw = handle.setBlocking(true);
-      handle.reader.occupy(task);
-      handle.writer.occupy(task);
-      return raw;
-    };
-    const leaveMode = () => {
-      handle.reader.vacate();
-      handle.writer.vacate();
-      if (!handle.closed) handle.setBlocking(false);
-    };
-    return Blocking.open(enterMode, leaveMode, fn);
+    return Blocking.of(this.#handle, 'Socket.blocking()', fn);
   }
 
   toString(): string {
     return `Socket(family=${this.family}, type=${this.type}, fd=${this.#handle.closed ? 'closed' : 'open'})`;
   }
-}
-
-function handleOf(sockobj: unknown): Handle {
-  if (typeof sockobj === 'number') return driver().adopt(sockobj);
-  if (typeof sockobj === 'object' && sockobj !== null) {
-    const slot = (sockobj as Partial<Handle>).reader;
-    const handle = slot instanceof Slot ? (sockobj as Handle) : wrap(sockobj);
-    if (handle !== null) return handle;
-  }
-  throw new TypeError(
-    `A Socket is made of a descriptor, or a net.Socket, tls.TLSSocket, net.Server or dgram.Socket of Node's, not of ${describe(sockobj)}.`,
-  );
 }
 
 /** The part of a buffer to receive into. */

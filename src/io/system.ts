@@ -4,6 +4,7 @@
  */
 
 import { constants } from 'node:os';
+import { RuntimeError } from '../errors.ts';
 import type { Address } from './address.ts';
 
 /** An error of the operating system, as Node's own modules throw it. */
@@ -51,4 +52,10 @@ export function closedError(syscall: string): SystemError {
 /** Adds to an error how far an interrupted operation had come. */
 export function attach(error: unknown, name: string, value: unknown): void {
   if (typeof error === 'object' && error !== null) Reflect.set(error, name, value);
+}
+
+export function notTls(): RuntimeError {
+  return new RuntimeError(
+    'This is no TLS socket: there is no handshake to do. Wrap it with an SSLContext of curio/ssl.',
+  );
 }

@@ -8,8 +8,10 @@ import type { Socket as NetSocket, Server } from 'node:net';
 import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from '../constants.ts';
 import type { Driver, Handle } from '../driver.ts';
 import { DgramHandle } from './dgram.ts';
+import { DuplexHandle } from './duplex.ts';
+import { FileDescriptorHandle } from './file.ts';
 import { unsupported } from './handle.ts';
-import { NetHandle } from './net.ts';
+import { NetHandle, net } from './net.ts';
 
 /** What of Node's can be wrapped as a socket. A `tls.TLSSocket` is a `net.Socket`. */
 export type NodeSocket = NetSocket | Server | DgramSocket;
@@ -32,14 +34,26 @@ export class PortableDriver implements Driver {
     throw unsupported('A socket for a bare descriptor');
   }
 
+  file(fd: number): Handle {
+    const { fstatSync } = process.getBuiltinModule('node:fs');
+    const stat = fstatSync(fd);
+    if (stat.isFIFO() || stat.isSocket()) return fileOf(new (net().Socket)({ fd }));
+    const { isatty, ReadStream } = process.getBuiltinModule('node:tty');
+    return isatty(fd) ? fileOf(new ReadStream(fd)) : new FileDescriptorHandle(fd);
+  }
+
   readiness(_fd: number, create: boolean): null {
     if (!create) return null;
     throw unsupported('Waiting for a bare descriptor');
   }
 }
 
+function fileOf(stream: NetSocket): Handle {
+  return DuplexHandle.of(stream) as Handle;
+}
+
 /** The handle of an object of Node's; null if it is no socket. */
-export function wrap(object: object): Handle | null {
+export function wrapSocket(object: object): Handle | null {
   const has = (...names: string[]) =>
     names.every((name) => typeof (object as Record<string, unknown>)[name] === 'function');
   if (has('addMembership', 'send')) return DgramHandle.of(object as DgramSocket);

@@ -6,9 +6,9 @@
 import { NotSupportedError } from '../../errors.ts';
 import type { Address, Endpoint } from '../address.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } from '../constants.ts';
-import type { Ancillary, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
+import type { Ancillary, BlockingFile, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
 import { Slot } from '../slot.ts';
-import { closedError, systemError } from '../system.ts';
+import { closedError, notTls, systemError } from '../system.ts';
 
 const HARMLESS = MSG_DONTWAIT | MSG_NOSIGNAL | 0;
 
@@ -86,6 +86,15 @@ export abstract class PortableHandle implements Handle {
     throw systemError('EOPNOTSUPP', 'listen');
   }
 
+  drained(): true | null {
+    this.mustBeOpen('write');
+    return true;
+  }
+
+  handshake(): true | null {
+    throw notTls();
+  }
+
   recvmsg(_targets: readonly Uint8Array[], _ancillarySize: number, _flags: number): Message | null {
     throw unsupported('recvmsg()');
   }
@@ -118,7 +127,7 @@ export abstract class PortableHandle implements Handle {
     throw unsupported('dup()');
   }
 
-  setBlocking(): BlockingSocket {
+  setBlocking(): BlockingSocket & BlockingFile {
     throw unsupported('blocking() for sockets');
   }
 

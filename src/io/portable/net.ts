@@ -5,6 +5,7 @@
  */
 
 import type { Socket as NetSocket, Server } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { futureWait } from '../../traps.ts';
 import type { Address, Endpoint } from '../address.ts';
 import {
@@ -28,10 +29,10 @@ import {
   TCP_NODELAY,
 } from '../constants.ts';
 import type { Direction, Handle } from '../driver.ts';
-import { closedError, systemError } from '../system.ts';
+import { closedError, notTls, systemError } from '../system.ts';
 import { PortableHandle, unsupported } from './handle.ts';
 import { Listener } from './listener.ts';
-import { NodeStream } from './stream.ts';
+import { Input, Output } from './stream.ts';
 
 type Net = typeof import('node:net');
 
@@ -41,7 +42,9 @@ export function net(): Net {
 }
 
 export class NetHandle extends PortableHandle {
-  #stream: NodeStream | null = null;
+  #socket: NetSocket | null = null;
+  #input: Input | null = null;
+  #output: Output | null = null;
   #listener: Listener | null = null;
   #bound: Endpoint | null = null;
   #connected = false;
@@ -72,11 +75,10 @@ export class NetHandle extends PortableHandle {
     return handle;
   }
 
-  #adopt(socket: NetSocket): NodeStream {
-    const stream = new NodeStream(socket, {
-      onReadable: () => this.reader.ready(),
-      onWritable: () => this.writer.ready(),
-    });
+  #adopt(socket: NetSocket): void {
+    this.#socket = socket;
+    this.#input = new Input(socket, () => this.reader.ready());
+    this.#output = new Output(socket, () => this.writer.ready());
     this.#connected = !socket.connecting;
     if (!this.#connected) {
       socket.once('connect', () => {
@@ -84,43 +86,60 @@ export class NetHandle extends PortableHandle {
         this.writer.ready();
       });
     }
-    this.#stream = stream;
-    return stream;
+    // Who waits keeps the process alive himself.
+    socket.unref();
   }
 
   // ---- Readiness ----
 
   arm(direction: Direction): void {
     this.mustBeOpen('poll');
-    if (direction === 'reader') this.#stream?.startReading();
+    if (direction === 'reader') this.#input?.start();
   }
 
   poll(direction: Direction): boolean {
     this.arm(direction);
-    if (direction === 'reader') return this.#listener?.hasClients ?? this.#stream?.hasInput ?? true;
-    return this.#connected && (this.#stream?.hasRoom ?? true);
+    if (direction === 'reader') return this.#listener?.hasClients ?? this.#input?.ready ?? true;
+    return this.#output === null || (this.#connected && this.#output.drained);
   }
 
   // ---- Bytes ----
 
-  #streamOf(syscall: string): NodeStream {
-    if (this.closed) throw closedError(syscall);
-    if (this.#stream === null) throw systemError('ENOTCONN', syscall);
-    return this.#stream;
-  }
-
   recv(maxbytes: number, flags: number): Buffer | null {
-    return this.#streamOf('read').recv(maxbytes, flags);
+    if (this.closed || this.#input === null) throw this.#notConnected('read');
+    return this.#input.recv(maxbytes, flags);
   }
 
   send(data: Uint8Array, offset: number, flags: number): number | null {
-    return this.#streamOf('write').send(data, offset, flags);
+    if (this.closed || this.#output === null) throw this.#notConnected('write');
+    return this.#output.send(data, offset, flags);
+  }
+
+  #notConnected(syscall: string): Error {
+    return this.closed ? closedError(syscall) : systemError('ENOTCONN', syscall);
+  }
+
+  override drained(): true | null {
+    if (this.closed || this.#output === null) throw this.#notConnected('write');
+    this.#output.check();
+    return this.#output.drained ? true : null;
+  }
+
+  override handshake(): true | null {
+    const socket = this.#socket as TLSSocket | null;
+    if (this.closed || socket === null) throw this.#notConnected('handshake');
+    if (typeof socket.getFinished !== 'function') throw notTls();
+    this.#output?.check();
+    if (socket.getFinished() !== undefined) return true;
+    if (socket.destroyed) throw systemError('ECONNRESET', 'handshake');
+    socket.once('secure', () => this.writer.ready());
+    return null;
   }
 
   shutdown(how: number): void {
-    const stream = this.#streamOf('shutdown');
-    if (how !== SHUT_RD) stream.finish();
-    if (how !== SHUT_WR) stream.stopReading();
+    if (this.closed || this.#input === null || this.#output === null) throw this.#notConnected('shutdown');
+    if (how !== SHUT_RD) this.#output.finish();
+    if (how !== SHUT_WR) this.#input.stop();
   }
 
   // ---- Connecting ----
@@ -128,7 +147,7 @@ export class NetHandle extends PortableHandle {
   connect(to: Endpoint): true | null {
     this.mustBeOpen('connect');
     if (this.#listener !== null || this.#connected) throw systemError('EISCONN', 'connect');
-    if (this.#stream !== null && this.#stream.error === null) return null;
+    if (this.#socket !== null && !this.#socket.errored) return null;
     const bound = this.#bound;
     const target =
       this.family === AF_UNIX
@@ -150,19 +169,19 @@ export class NetHandle extends PortableHandle {
   connected(): true | null {
     this.mustBeOpen('connect');
     if (this.#connected) return true;
-    if (this.#stream?.error) throw this.#stream.error;
+    if (this.#socket?.errored) throw this.#socket.errored;
     return null;
   }
 
   bind(to: Endpoint): void {
     this.mustBeOpen('bind');
-    if (this.#bound !== null || this.#stream !== null) throw systemError('EINVAL', 'bind');
+    if (this.#bound !== null || this.#socket !== null) throw systemError('EINVAL', 'bind');
     this.#bound = to;
   }
 
   override listen(backlog: number): void {
     this.mustBeOpen('listen');
-    if (this.#stream !== null) throw systemError('EINVAL', 'listen');
+    if (this.#socket !== null) throw systemError('EINVAL', 'listen');
     if (this.#listener !== null) return;
     const { host, port } = this.#bound ?? { host: this.family === AF_INET6 ? '::' : '0.0.0.0', port: 0 };
     const server = net().createServer({ allowHalfOpen: true, pauseOnConnect: true });
@@ -196,8 +215,12 @@ export class NetHandle extends PortableHandle {
   }
 
   protected leave(): void {
-    this.#stream?.leave();
     this.#listener?.leave();
+    const socket = this.#socket;
+    if (socket === null) return;
+    // What has been sent goes on its way before the end does.
+    if (socket.connecting || socket.errored) socket.destroy();
+    else socket.destroySoon();
   }
 
   // ---- Names and options ----
@@ -212,7 +235,7 @@ export class NetHandle extends PortableHandle {
         : addressOf(familyOf(address.family), address.address, address.port);
     }
     if (this.family === AF_UNIX) return (this.#bound?.host as string) ?? '';
-    const socket = this.#stream?.socket;
+    const socket = this.#socket;
     if (this.#connected && socket) return addressOf(this.family, socket.localAddress, socket.localPort);
     if (this.#bound !== null) throw notBoundYet();
     return addressOf(this.family, undefined, undefined);
@@ -220,7 +243,7 @@ export class NetHandle extends PortableHandle {
 
   getpeername(): Address {
     this.mustBeOpen('getpeername');
-    const socket = this.#stream?.socket;
+    const socket = this.#socket;
     if (!this.#connected || !socket) throw systemError('ENOTCONN', 'getpeername');
     if (this.family === AF_UNIX) return '';
     if (socket.remoteAddress === undefined) throw systemError('ENOTCONN', 'getpeername');
@@ -247,7 +270,7 @@ export class NetHandle extends PortableHandle {
     )
       throw unsupported(`setsockopt(${level}, ${name})`);
     this.remember(level, name, value);
-    if (this.#stream !== null) this.#applyOptions(this.#stream.socket);
+    if (this.#socket !== null) this.#applyOptions(this.#socket);
   }
 
   #applyOptions(socket: NetSocket): void {

@@ -3,11 +3,11 @@
  * tasks. Each of them holds up the whole thread.
  */
 
-import type { BlockingSocket } from '../driver.ts';
+import type { BlockingFile, BlockingSocket } from '../driver.ts';
 import { systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 
-export class PosixBlocking implements BlockingSocket {
+export class PosixBlocking implements BlockingSocket, BlockingFile {
   readonly #posix: Posix;
   readonly #fd: number;
 
@@ -33,6 +33,20 @@ export class PosixBlocking implements BlockingSocket {
       const n = this.#posix.send(this.#fd, bytes, sent, bytes.length - sent, flags);
       sent += this.#checked(n, 'send');
     }
+  }
+
+  read(maxbytes: number): Buffer {
+    const area = Buffer.allocUnsafe(maxbytes);
+    return area.subarray(0, this.#checked(this.#posix.read(this.#fd, area, 0, maxbytes), 'read'));
+  }
+
+  write(data: string | Uint8Array): number {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    for (let written = 0; written < bytes.length; ) {
+      const n = this.#posix.write(this.#fd, bytes, written, bytes.length - written);
+      written += this.#checked(n, 'write');
+    }
+    return bytes.length;
   }
 
   fileno(): number {

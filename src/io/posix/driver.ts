@@ -5,9 +5,11 @@
 import type { Readiness } from '../../traps.ts';
 import { SO_DOMAIN, SO_PROTOCOL, SO_TYPE, SOL_SOCKET } from '../constants.ts';
 import type { Driver, Handle } from '../driver.ts';
+import { FileDescriptorHandle } from '../portable/file.ts';
 import { systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { Descriptors } from './descriptors.ts';
+import { PosixFile } from './file.ts';
 import { AREA, type Home, PosixHandle } from './handle.ts';
 import { Poller } from './poller.ts';
 
@@ -57,6 +59,16 @@ export class PosixDriver implements Driver {
     );
     this.#check(this.#posix.setNonblocking(fd, true), 'fcntl');
     // Somebody else has had it, and may still.
+    handle.fileno();
+    return handle;
+  }
+
+  file(fd: number): Handle {
+    const stat = process.getBuiltinModule('node:fs').fstatSync(fd);
+    if (stat.isSocket()) return this.adopt(fd);
+    if (stat.isFile() || stat.isDirectory()) return new FileDescriptorHandle(fd);
+    this.#check(this.#posix.setNonblocking(fd, true), 'fcntl');
+    const handle = new PosixFile(this.#home, fd, -1, -1, -1);
     handle.fileno();
     return handle;
   }

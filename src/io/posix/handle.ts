@@ -9,9 +9,9 @@
 import { constants as os } from 'node:os';
 import type { Address, Endpoint } from '../address.ts';
 import { AF_INET, AF_INET6, IPPROTO_TCP, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from '../constants.ts';
-import type { Ancillary, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
+import type { Ancillary, BlockingFile, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
 import { Slot } from '../slot.ts';
-import { closedError, systemError } from '../system.ts';
+import { closedError, notTls, systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { PosixBlocking } from './blocking.ts';
 import type { Poller, Watched } from './poller.ts';
@@ -48,8 +48,8 @@ export interface Home {
 }
 
 export class PosixHandle implements Handle, Watched {
-  readonly #home: Home;
-  readonly #posix: Posix;
+  protected readonly home: Home;
+  protected readonly posix: Posix;
   readonly family: number;
   readonly type: number;
   readonly proto: number;
@@ -57,7 +57,8 @@ export class PosixHandle implements Handle, Watched {
   readonly writer: Slot = new Slot(this, 'writer');
   readable = true;
   writable = true;
-  #fd: number;
+  /** The descriptor; -1 once it is closed. */
+  protected fd: number;
   #token = 0;
   /** True while a receive that is shorter than asked for means that nothing is left. */
   #drains: boolean;
@@ -65,9 +66,9 @@ export class PosixHandle implements Handle, Watched {
   #shared = false;
 
   constructor(home: Home, fd: number, family: number, type: number, proto: number) {
-    this.#home = home;
-    this.#posix = home.posix;
-    this.#fd = fd;
+    this.home = home;
+    this.posix = home.posix;
+    this.fd = fd;
     this.family = family;
     this.type = type;
     this.proto = proto;
@@ -80,15 +81,15 @@ export class PosixHandle implements Handle, Watched {
   }
 
   get closed(): boolean {
-    return this.#fd < 0;
+    return this.fd < 0;
   }
 
   // ---- Readiness ----
 
   arm(): void {
     if (this.#token !== 0) return;
-    if (this.#fd < 0) throw closedError('epoll_ctl');
-    this.#token = this.#home.poller.watch(this.#fd, this, INTEREST);
+    if (this.fd < 0) throw closedError('epoll_ctl');
+    this.#token = this.home.poller.watch(this.fd, this, INTEREST);
   }
 
   event(mask: number): void {
@@ -105,9 +106,9 @@ export class PosixHandle implements Handle, Watched {
   }
 
   poll(direction: Direction): boolean {
-    if (this.#fd < 0) throw closedError('poll');
+    if (this.fd < 0) throw closedError('poll');
     this.arm();
-    return this.#posix.poll(this.#fd, direction === 'reader' ? POLLIN : POLLOUT, 0) !== 0;
+    return this.posix.poll(this.fd, direction === 'reader' ? POLLIN : POLLOUT, 0) !== 0;
   }
 
   // ---- Bytes ----
@@ -115,63 +116,63 @@ export class PosixHandle implements Handle, Watched {
   recv(maxbytes: number, flags: number): Buffer | null {
     if (maxbytes > AREA && this.type !== SOCK_STREAM) return this.#recvLarge(maxbytes, flags);
     const room = maxbytes < AREA ? maxbytes : AREA;
-    const n = this.#posix.recvScratch(this.#fd, 0, room, flags);
+    const n = this.posix.recvScratch(this.fd, 0, room, flags);
     if (n < room) {
-      if (n < 0) return this.#cannotRead(n, 'recv');
+      if (n < 0) return this.cannotRead(n, 'recv');
       // At the end of input the next call must find the end again.
       if (n === 0) return EMPTY;
       if (this.#drains && flags === 0) this.readable = false;
     }
-    return copyOf(this.#home.scratch, n < room ? n : room);
+    return copyOf(this.home.scratch, n < room ? n : room);
   }
 
   #recvLarge(maxbytes: number, flags: number): Buffer | null {
     const area = Buffer.allocUnsafeSlow(maxbytes);
-    const n = this.#posix.recv(this.#fd, area, 0, maxbytes, flags);
-    if (n < 0) return this.#cannotRead(n, 'recv');
+    const n = this.posix.recv(this.fd, area, 0, maxbytes, flags);
+    if (n < 0) return this.cannotRead(n, 'recv');
     return copyOf(area, Math.min(n, maxbytes));
   }
 
   recvInto(target: Uint8Array, flags: number): number | null {
     const room = target.length;
-    const n = this.#posix.recv(this.#fd, target, 0, room, flags);
-    if (n < 0) return this.#cannotRead(n, 'recv');
+    const n = this.posix.recv(this.fd, target, 0, room, flags);
+    if (n < 0) return this.cannotRead(n, 'recv');
     if (n > 0 && n < room && this.#drains && flags === 0) this.readable = false;
     return n < room ? n : room;
   }
 
   recvfrom(maxbytes: number, flags: number): [data: Buffer, address: Address | null] | null {
-    const area = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : this.#home.scratch;
-    const n = this.#posix.recvfrom(this.#fd, area, 0, maxbytes, flags);
-    if (n < 0) return this.#cannotRead(n, 'recvfrom');
+    const area = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : this.home.scratch;
+    const n = this.posix.recvfrom(this.fd, area, 0, maxbytes, flags);
+    if (n < 0) return this.cannotRead(n, 'recvfrom');
     return [copyOf(area, Math.min(n, maxbytes)), this.#lastAddress()];
   }
 
   recvfromInto(target: Uint8Array, flags: number): [bytes: number, address: Address | null] | null {
-    const n = this.#posix.recvfrom(this.#fd, target, 0, target.length, flags);
-    if (n < 0) return this.#cannotRead(n, 'recvfrom');
+    const n = this.posix.recvfrom(this.fd, target, 0, target.length, flags);
+    if (n < 0) return this.cannotRead(n, 'recvfrom');
     return [Math.min(n, target.length), this.#lastAddress()];
   }
 
   recvmsg(targets: readonly Uint8Array[], ancillarySize: number, flags: number): Message | null {
-    const result = this.#posix.recvmsg(this.#fd, targets, ancillarySize, flags);
-    if (typeof result === 'number') return this.#cannotRead(result, 'recvmsg');
+    const result = this.posix.recvmsg(this.fd, targets, ancillarySize, flags);
+    if (typeof result === 'number') return this.cannotRead(result, 'recvmsg');
     const [n, ancillary, outcome, address] = result;
     return [n, ancillary, outcome, address as Address | null];
   }
 
   send(data: Uint8Array, offset: number, flags: number): number | null {
     const length = data.length - offset;
-    const n = this.#posix.send(this.#fd, data, offset, length, flags);
-    if (n < 0) return this.#cannotWrite(n, 'send', null);
+    const n = this.posix.send(this.fd, data, offset, length, flags);
+    if (n < 0) return this.cannotWrite(n, 'send', null);
     if (n < length) this.writable = false;
     return n;
   }
 
   sendto(data: Uint8Array, flags: number, to: Endpoint): number | null {
     const { host, port, flowinfo, scopeid } = to;
-    const n = this.#posix.sendto(
-      this.#fd,
+    const n = this.posix.sendto(
+      this.fd,
       data,
       0,
       data.length,
@@ -182,7 +183,7 @@ export class PosixHandle implements Handle, Watched {
       flowinfo,
       scopeid,
     );
-    return n < 0 ? this.#cannotWrite(n, 'sendto', to) : n;
+    return n < 0 ? this.cannotWrite(n, 'sendto', to) : n;
   }
 
   sendmsg(
@@ -195,8 +196,8 @@ export class PosixHandle implements Handle, Watched {
     for (const [level, type] of ancillary) {
       if (level === SOL_SOCKET && type === SCM_RIGHTS) this.#markPassed(ancillary);
     }
-    const n = this.#posix.sendmsg(
-      this.#fd,
+    const n = this.posix.sendmsg(
+      this.fd,
       buffers,
       ancillary as [number, number, Uint8Array][],
       flags,
@@ -206,7 +207,7 @@ export class PosixHandle implements Handle, Watched {
       to?.flowinfo,
       to?.scopeid,
     );
-    return n < 0 ? this.#cannotWrite(n, 'sendmsg', to) : n;
+    return n < 0 ? this.cannotWrite(n, 'sendmsg', to) : n;
   }
 
   /** Descriptors that travel live on elsewhere, so that closing them here does not end their watching. */
@@ -215,27 +216,27 @@ export class PosixHandle implements Handle, Watched {
       if (level !== SOL_SOCKET || type !== SCM_RIGHTS) continue;
       const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
       for (let at = 0; at + 4 <= data.byteLength; at += 4) {
-        const handle = this.#home.handles.get(view.getInt32(at, LITTLE_ENDIAN));
+        const handle = this.home.handles.get(view.getInt32(at, LITTLE_ENDIAN));
         if (handle !== undefined) handle.#shared = true;
       }
     }
   }
 
-  #cannotRead(result: number, syscall: string): null {
+  protected cannotRead(result: number, syscall: string): null {
     if (result !== -EAGAIN) throw this.#error(result, syscall, null);
     this.readable = false;
     return null;
   }
 
-  #cannotWrite(result: number, syscall: string, to: Endpoint | null): null {
+  protected cannotWrite(result: number, syscall: string, to: Endpoint | null): null {
     if (result !== -EAGAIN) throw this.#error(result, syscall, to);
     this.writable = false;
     return null;
   }
 
   #error(result: number, syscall: string, to: Endpoint | null): Error {
-    if (this.#fd < 0) return closedError(syscall);
-    const code = this.#posix.errorNames[-result] ?? `E${-result}`;
+    if (this.fd < 0) return closedError(syscall);
+    const code = this.posix.errorNames[-result] ?? `E${-result}`;
     return systemError(code, syscall, to === null ? null : this.#addressOf(to));
   }
 
@@ -245,25 +246,30 @@ export class PosixHandle implements Handle, Watched {
   }
 
   #lastAddress(): Address | null {
-    return this.#posix.lastAddress() as Address | null;
+    return this.posix.lastAddress() as Address | null;
+  }
+
+  drained(): true {
+    if (this.fd < 0) throw closedError('write');
+    return true;
   }
 
   // ---- Connecting ----
 
   accept(): [handle: Handle, address: Address | null] | null {
     for (;;) {
-      const fd = this.#posix.accept(this.#fd);
+      const fd = this.posix.accept(this.fd);
       if (fd >= 0) {
-        return [new PosixHandle(this.#home, fd, this.family, this.type, this.proto), this.#lastAddress()];
+        return [new PosixHandle(this.home, fd, this.family, this.type, this.proto), this.#lastAddress()];
       }
       // A client that gave up while it waited in line; the next one may be there.
-      if (fd !== -ECONNABORTED && fd !== -EPROTO) return this.#cannotRead(fd, 'accept');
+      if (fd !== -ECONNABORTED && fd !== -EPROTO) return this.cannotRead(fd, 'accept');
     }
   }
 
   connect(to: Endpoint): true | null {
     const { host, port, flowinfo, scopeid } = to;
-    const result = this.#posix.connect(this.#fd, this.family, host, port, flowinfo, scopeid);
+    const result = this.posix.connect(this.fd, this.family, host, port, flowinfo, scopeid);
     if (result === 0) return true;
     if (result !== -EINPROGRESS && result !== -EALREADY) throw this.#error(result, 'connect', to);
     this.writable = false;
@@ -271,51 +277,55 @@ export class PosixHandle implements Handle, Watched {
   }
 
   connected(to: Endpoint): true | null {
-    const failed = this.#posix.socketError(this.#fd);
+    const failed = this.posix.socketError(this.fd);
     if (failed < 0) throw this.#error(failed, 'connect', to);
-    if (typeof this.#posix.getpeername(this.#fd) !== 'number') return true;
-    if (this.#posix.poll(this.#fd, POLLOUT, 0) === 0) return null;
+    if (typeof this.posix.getpeername(this.fd) !== 'number') return true;
+    if (this.posix.poll(this.fd, POLLOUT, 0) === 0) return null;
     throw this.#error(-ENOTCONN, 'connect', to);
   }
 
   bind(to: Endpoint): void {
     const { host, port, flowinfo, scopeid } = to;
-    const result = this.#posix.bind(this.#fd, this.family, host, port, flowinfo, scopeid);
+    const result = this.posix.bind(this.fd, this.family, host, port, flowinfo, scopeid);
     if (result < 0) throw this.#error(result, 'bind', to);
   }
 
   listen(backlog: number): void {
-    this.#check(this.#posix.listen(this.#fd, backlog), 'listen');
+    this.#check(this.posix.listen(this.fd, backlog), 'listen');
   }
 
   ready(): null {
     return null;
   }
 
+  handshake(): never {
+    throw notTls();
+  }
+
   shutdown(how: number): void {
-    this.#check(this.#posix.shutdown(this.#fd, how), 'shutdown');
+    this.#check(this.posix.shutdown(this.fd, how), 'shutdown');
   }
 
   close(): void {
-    const fd = this.#fd;
+    const fd = this.fd;
     if (fd < 0) return;
     this.#leave();
-    this.#posix.close(fd);
+    this.posix.close(fd);
     this.reader.fail(closedError('read'));
     this.writer.fail(closedError('write'));
   }
 
   /** The descriptor is this handle's no more. */
   #leave(): void {
-    const fd = this.#fd;
+    const fd = this.fd;
     if (this.#token !== 0) {
-      this.#home.poller.forget(this.#token);
-      if (this.#shared) this.#posix.unwatch(fd);
+      this.home.poller.forget(this.#token);
+      if (this.#shared) this.posix.unwatch(fd);
     }
     this.#token = 0;
-    this.#fd = -1;
+    this.fd = -1;
     this.readable = this.writable = true;
-    if (this.#home.handles.get(fd) === this) this.#home.handles.delete(fd);
+    if (this.home.handles.get(fd) === this) this.home.handles.delete(fd);
   }
 
   // ---- Names, options, the descriptor ----
@@ -326,34 +336,34 @@ export class PosixHandle implements Handle, Watched {
   }
 
   getsockname(): Address | null {
-    return this.#check(this.#posix.getsockname(this.#fd), 'getsockname') as Address;
+    return this.#check(this.posix.getsockname(this.fd), 'getsockname') as Address;
   }
 
   getpeername(): Address {
-    return this.#check(this.#posix.getpeername(this.#fd), 'getpeername') as Address;
+    return this.#check(this.posix.getpeername(this.fd), 'getpeername') as Address;
   }
 
   getsockopt(level: number, name: number, size: number): number | Buffer {
     if (size > 0)
-      return this.#check(this.#posix.getsockoptBytes(this.#fd, level, name, size), 'getsockopt') as Buffer;
-    return this.#check(this.#posix.getsockopt(this.#fd, level, name), 'getsockopt') | 0;
+      return this.#check(this.posix.getsockoptBytes(this.fd, level, name, size), 'getsockopt') as Buffer;
+    return this.#check(this.posix.getsockopt(this.fd, level, name), 'getsockopt') | 0;
   }
 
   setsockopt(level: number, name: number, value: number | Uint8Array): void {
     const result =
       typeof value === 'number'
-        ? this.#posix.setsockopt(this.#fd, level, name, value)
-        : this.#posix.setsockoptBytes(this.#fd, level, name, value);
+        ? this.posix.setsockopt(this.fd, level, name, value)
+        : this.posix.setsockoptBytes(this.fd, level, name, value);
     this.#check(result, 'setsockopt');
   }
 
   fileno(): number {
     this.#shared = true;
-    return this.#fd;
+    return this.fd;
   }
 
   detach(): number {
-    const fd = this.#fd;
+    const fd = this.fd;
     if (fd < 0) return fd;
     this.#shared = true;
     this.#leave();
@@ -363,23 +373,23 @@ export class PosixHandle implements Handle, Watched {
   }
 
   dup(): Handle {
-    const fd = this.#check(this.#posix.dup(this.#fd), 'dup');
+    const fd = this.#check(this.posix.dup(this.fd), 'dup');
     this.#shared = true;
-    const copy = new PosixHandle(this.#home, fd, this.family, this.type, this.proto);
+    const copy = new PosixHandle(this.home, fd, this.family, this.type, this.proto);
     copy.#shared = true;
     return copy;
   }
 
-  setBlocking(on: boolean): BlockingSocket {
-    this.#check(this.#posix.setNonblocking(this.#fd, !on), 'fcntl');
-    return new PosixBlocking(this.#posix, this.#fd);
+  setBlocking(on: boolean): BlockingSocket & BlockingFile {
+    this.#check(this.posix.setNonblocking(this.fd, !on), 'fcntl');
+    return new PosixBlocking(this.posix, this.fd);
   }
 }
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** The first bytes of an area that will be used again, as a Buffer of their own. */
-function copyOf(area: Buffer, length: number): Buffer {
+export function copyOf(area: Buffer, length: number): Buffer {
   const copy = Buffer.allocUnsafe(length);
   area.copy(copy, 0, 0, length);
   return copy;

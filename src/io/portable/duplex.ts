@@ -1,0 +1,133 @@
+/*
+ * Any stream of Node's or of the web's as a handle: a pipe of a child process, standard input,
+ * a file, a compressor. What only sockets can do is refused.
+ */
+
+import type { Readable, Writable } from 'node:stream';
+import type { ReadableStream, WritableStream } from 'node:stream/web';
+import type { Address } from '../address.ts';
+import { SHUT_RD, SHUT_WR } from '../constants.ts';
+import type { Direction } from '../driver.ts';
+import { systemError } from '../system.ts';
+import { PortableHandle, unsupported } from './handle.ts';
+import { Input, Output } from './stream.ts';
+
+/** What can be read or written as a stream. */
+export type NodeStreamLike = Readable | Writable | ReadableStream | WritableStream;
+
+export class DuplexHandle extends PortableHandle {
+  readonly #streams: (Readable | Writable)[];
+  readonly #input: Input | null = null;
+  readonly #output: Output | null = null;
+
+  /** The handle of a stream; null for what is none. */
+  static of(object: object): DuplexHandle | null {
+    const has = (name: string) => typeof (object as Record<string, unknown>)[name] === 'function';
+    if (has('getReader')) {
+      const { Readable } = process.getBuiltinModule('node:stream');
+      return new DuplexHandle(Readable.fromWeb(object as ReadableStream), null);
+    }
+    if (has('getWriter')) {
+      const { Writable } = process.getBuiltinModule('node:stream');
+      return new DuplexHandle(null, Writable.fromWeb(object as WritableStream));
+    }
+    const readable = has('read') && has('on') ? (object as Readable) : null;
+    const writable = has('write') && has('end') ? (object as Writable) : null;
+    return readable === null && writable === null ? null : new DuplexHandle(readable, writable);
+  }
+
+  private constructor(readable: Readable | null, writable: Writable | null) {
+    super(-1, -1, -1);
+    if (readable?.readableObjectMode || writable?.writableObjectMode) {
+      throw new TypeError('A stream of objects cannot be read or written as bytes.');
+    }
+    if (readable !== null) this.#input = new Input(readable, () => this.reader.ready());
+    if (writable !== null) this.#output = new Output(writable, () => this.writer.ready());
+    this.#streams = [...new Set([readable, writable])].filter((stream) => stream !== null);
+    // Who waits keeps the process alive himself.
+    for (const stream of this.#streams) (stream as { unref?(): void }).unref?.();
+  }
+
+  arm(direction: Direction): void {
+    this.mustBeOpen('poll');
+    if (direction === 'reader') this.#input?.start();
+  }
+
+  poll(direction: Direction): boolean {
+    this.arm(direction);
+    return direction === 'reader' ? (this.#input?.ready ?? true) : (this.#output?.drained ?? true);
+  }
+
+  recv(maxbytes: number, flags: number): Buffer | null {
+    this.mustBeOpen('read');
+    if (this.#input === null) throw notOpenFor('reading');
+    return this.#input.recv(maxbytes, flags);
+  }
+
+  send(data: Uint8Array, offset: number, flags: number): number | null {
+    this.mustBeOpen('write');
+    if (this.#output === null) throw notOpenFor('writing');
+    return this.#output.send(data, offset, flags);
+  }
+
+  override drained(): true | null {
+    this.mustBeOpen('write');
+    this.#output?.check();
+    return (this.#output?.drained ?? true) ? true : null;
+  }
+
+  shutdown(how: number): void {
+    this.mustBeOpen('shutdown');
+    if (how !== SHUT_RD) this.#output?.finish();
+    if (how !== SHUT_WR) this.#input?.stop();
+  }
+
+  protected leave(): void {
+    this.#output?.finish();
+    for (const stream of this.#streams) {
+      const writing = (stream as Partial<Writable>).writableLength ?? 0;
+      if (stream.errored || writing === 0 || this.#output === null) closeStream(stream);
+      else stream.once('finish', () => closeStream(stream));
+    }
+  }
+
+  connect(): true | null {
+    throw unsupported('connect() of a stream');
+  }
+
+  connected(): true | null {
+    throw unsupported('connect() of a stream');
+  }
+
+  bind(): void {
+    throw unsupported('bind() of a stream');
+  }
+
+  ready(): null {
+    return null;
+  }
+
+  getsockname(): Address {
+    throw unsupported('getsockname() of a stream');
+  }
+
+  getpeername(): Address {
+    throw unsupported('getpeername() of a stream');
+  }
+
+  setsockopt(): void {
+    throw unsupported('setsockopt() of a stream');
+  }
+}
+
+function closeStream(stream: Readable | Writable): void {
+  // Whoever closes does not want to hear of it.
+  stream.on('error', () => {});
+  stream.destroy();
+}
+
+function notOpenFor(what: string): Error {
+  const error = systemError('EBADF', what === 'reading' ? 'read' : 'write');
+  error.message += `: the stream is not open for ${what}`;
+  return error;
+}

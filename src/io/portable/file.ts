@@ -1,0 +1,151 @@
+/*
+ * A descriptor that is read and written in Node's thread pool: a regular file, whose disk may be
+ * slow and which is always "ready", and on the portable driver devices.
+ */
+
+import type { Address } from '../address.ts';
+import type { Direction } from '../driver.ts';
+import { PortableHandle, unsupported } from './handle.ts';
+
+const CHUNK = 65536;
+const EMPTY = Buffer.alloc(0);
+
+const fs = () => process.getBuiltinModule('node:fs');
+
+export class FileDescriptorHandle extends PortableHandle {
+  readonly #fd: number;
+  /** What a read that was under way has brought. It stays for the next reader if the one who asked has left. */
+  #read: Buffer | null = null;
+  #readError: Error | null = null;
+  #reading = false;
+  #ended = false;
+  #writing = false;
+  #writeError: Error | null = null;
+
+  constructor(fd: number) {
+    super(-1, -1, -1);
+    this.#fd = fd;
+  }
+
+  arm(): void {
+    this.mustBeOpen('poll');
+  }
+
+  poll(direction: Direction): boolean {
+    this.arm();
+    return direction === 'reader' ? !this.#reading : !this.#writing;
+  }
+
+  recv(maxbytes: number): Buffer | null {
+    this.mustBeOpen('read');
+    if (maxbytes === 0) return EMPTY;
+    if (this.#reading) return null;
+    if (this.#readError !== null) {
+      const error = this.#readError;
+      this.#readError = null;
+      throw error;
+    }
+    if (this.#read !== null) {
+      const chunk = this.#read.subarray(0, maxbytes);
+      this.#read = chunk.length < this.#read.length ? this.#read.subarray(maxbytes) : null;
+      return chunk;
+    }
+    if (this.#ended) {
+      // The next call looks again: files grow.
+      this.#ended = false;
+      return EMPTY;
+    }
+    this.#reading = true;
+    const area = Buffer.allocUnsafeSlow(Math.min(maxbytes, CHUNK));
+    fs().read(this.#fd, area, 0, area.length, null, (error, n) => {
+      this.#reading = false;
+      if (error !== null) this.#readError = error;
+      else if (n === 0) this.#ended = true;
+      else this.#read = n < area.length / 2 ? Buffer.from(area.subarray(0, n)) : area.subarray(0, n);
+      this.#afterwards();
+      this.reader.ready();
+    });
+    return null;
+  }
+
+  send(data: Uint8Array, offset: number): number | null {
+    this.mustBeOpen('write');
+    if (this.#writing) return null;
+    this.#throwWriteError();
+    const length = Math.min(data.length - offset, CHUNK);
+    if (length === 0) return 0;
+    // A copy: the caller may use its memory again as soon as this returns.
+    this.#write(Buffer.from(data.subarray(offset, offset + length)));
+    return length;
+  }
+
+  #write(chunk: Buffer): void {
+    this.#writing = true;
+    fs().write(this.#fd, chunk, 0, chunk.length, null, (error, n) => {
+      this.#writing = false;
+      if (error !== null) this.#writeError = error;
+      else if (n < chunk.length) return this.#write(chunk.subarray(n));
+      this.#afterwards();
+      this.writer.ready();
+    });
+  }
+
+  #throwWriteError(): void {
+    const error = this.#writeError;
+    this.#writeError = null;
+    if (error !== null) throw error;
+  }
+
+  override drained(): true | null {
+    this.mustBeOpen('write');
+    if (this.#writing) return null;
+    this.#throwWriteError();
+    return true;
+  }
+
+  override fileno(): number {
+    return this.closed ? -1 : this.#fd;
+  }
+
+  protected leave(): void {
+    this.#afterwards();
+  }
+
+  /** The descriptor is closed when nothing uses it any more. */
+  #afterwards(): void {
+    if (!this.closed || this.#reading || this.#writing) return;
+    fs().close(this.#fd, () => {});
+  }
+
+  shutdown(): void {
+    throw unsupported('shutdown() of a file');
+  }
+
+  connect(): true | null {
+    throw unsupported('connect() of a file');
+  }
+
+  connected(): true | null {
+    throw unsupported('connect() of a file');
+  }
+
+  bind(): void {
+    throw unsupported('bind() of a file');
+  }
+
+  ready(): null {
+    return null;
+  }
+
+  getsockname(): Address {
+    throw unsupported('getsockname() of a file');
+  }
+
+  getpeername(): Address {
+    throw unsupported('getpeername() of a file');
+  }
+
+  setsockopt(): void {
+    throw unsupported('setsockopt() of a file');
+  }
+}

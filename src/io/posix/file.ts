@@ -1,0 +1,25 @@
+/*
+ * A descriptor of the posix driver that is no socket: a pipe, a terminal, a device. It is read and written
+ * with `read` and `write`, and waits like a socket.
+ */
+
+import type { Endpoint } from '../address.ts';
+import { AREA, copyOf, PosixHandle } from './handle.ts';
+
+export class PosixFile extends PosixHandle {
+  override recv(maxbytes: number): Buffer | null {
+    const { scratch } = this.home;
+    const n = this.posix.read(this.fd, scratch, 0, Math.min(maxbytes, AREA));
+    return n < 0 ? this.cannotRead(n, 'read') : copyOf(scratch, n);
+  }
+
+  override recvInto(target: Uint8Array): number | null {
+    const n = this.posix.read(this.fd, target, 0, target.length);
+    return n < 0 ? this.cannotRead(n, 'read') : n;
+  }
+
+  override send(data: Uint8Array, offset: number): number | null {
+    const n = this.posix.write(this.fd, data, offset, data.length - offset);
+    return n < 0 ? this.cannotWrite(n, 'write', null as Endpoint | null) : n;
+  }
+}

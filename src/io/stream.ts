@@ -1,0 +1,396 @@
+/*
+ * Streams of bytes and lines over a handle. What has been received and not yet been read stays
+ * in the stream, so that nothing is lost to a cancellation.
+ *
+ * Files with text, seek and tell are file.ts; here bytes only come and go.
+ */
+
+import { AsyncOnlyError, EOFError } from '../errors.ts';
+import { enter, enterComposite, pass, refused, type TaskRecord } from '../traps.ts';
+import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryRecv } from './attempts.ts';
+import { Blocking } from './blocking.ts';
+import { ByteQueue } from './bytes.ts';
+import type { BlockingFile, Handle } from './driver.ts';
+import { fileHandle, type NodeSocket, type NodeStreamLike, socketHandle } from './handles.ts';
+import { sendAll } from './sending.ts';
+import { reading, writing } from './slot.ts';
+import type { Socket } from './socket.ts';
+import { attach, systemError } from './system.ts';
+
+/** What is asked for at a time. */
+const CHUNK = 65536;
+
+/**
+ * What `FileStream` and `SocketStream` have in common.
+ *
+ * `for await (const line of stream)` gives lines, each with its newline.
+ *
+ * @see Reference manual, "Streams"
+ */
+abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
+  readonly #handle: Handle;
+  readonly #bytes = new ByteQueue();
+  readonly #keepOpen: boolean;
+
+  /** @internal */
+  constructor(handle: Handle, keepOpen: boolean) {
+    this.#handle = handle;
+    this.#keepOpen = keepOpen;
+  }
+
+  // ---- Reading ----
+
+  /** The calling task, if it may read now. */
+  #reader(operation: string): TaskRecord | Promise<never> {
+    const task = enterComposite(operation);
+    if (task === null) return refused(operation);
+    const { reader } = this.#handle;
+    return reader.task === null ? task : reader.busy(operation);
+  }
+
+  #receive(operation: string, maxbytes: number): Promise<Buffer> {
+    return reading(this.#handle, operation, tryRecv, maxbytes, 0, undefined);
+  }
+
+  /** Receives some more; false at the end of input. */
+  async #fill(operation: string): Promise<boolean> {
+    const chunk = await this.#receive(operation, CHUNK);
+    this.#bytes.push(chunk);
+    return chunk.length > 0;
+  }
+
+  /**
+   * Reads what has been received already, at most `maxbytes` (-1: all of it); if that is nothing, waits for more, up to 64 KiB. Empty at
+   * the end of input. Blocks (`READ_WAIT`) while nothing is there.
+   *
+   * **Cancellation:** nothing has been read.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Streams"
+   */
+  read(maxbytes = -1): Promise<Buffer> {
+    const limit = maxbytes < 0 ? Number.POSITIVE_INFINITY : checkCount(maxbytes, 'maxbytes', 'read()');
+    if (this.#bytes.length === 0 && limit > 0)
+      return this.#receive('Stream.read()', limit < CHUNK ? limit : CHUNK);
+    const task = this.#reader('Stream.read()');
+    return task instanceof Promise ? task : pass(task, this.#bytes.take(limit));
+  }
+
+  /**
+   * Reads everything up to the end of input. Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** `bytesRead` of the exception is everything that had come; it has been read.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Streams"
+   */
+  readall(): Promise<Buffer> {
+    const task = this.#reader('Stream.readall()');
+    return task instanceof Promise ? task : this.#readall();
+  }
+
+  async #readall(): Promise<Buffer> {
+    try {
+      while (await this.#fill('Stream.readall()'));
+    } catch (error) {
+      attach(error, 'bytesRead', this.#bytes.takeAll());
+      throw error;
+    }
+    return this.#bytes.takeAll();
+  }
+
+  /**
+   * Reads exactly `n` bytes. Blocks (`READ_WAIT`) until they are there; `readExactly(0)` does not.
+   *
+   * **Cancellation:** what had come stays readable; `bytesRead` of the exception shows it.
+   * @throws EOFError if the input ends before; its `bytesRead` is what came
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Streams"
+   */
+  readExactly(n: number): Promise<Buffer> {
+    checkCount(n, 'number of bytes', 'readExactly()');
+    const task = this.#reader('Stream.readExactly()');
+    if (task instanceof Promise) return task;
+    return this.#bytes.length >= n ? pass(task, this.#bytes.take(n)) : this.#readExactly(n);
+  }
+
+  async #readExactly(n: number): Promise<Buffer> {
+    try {
+      while (this.#bytes.length < n) {
+        if (await this.#fill('Stream.readExactly()')) continue;
+        const bytesRead = this.#bytes.takeAll();
+        throw new EOFError(
+          `The input ended after ${bytesRead.length} bytes, and readExactly() was asked for ${n}.`,
+          { bytesRead },
+        );
+      }
+    } catch (error) {
+      if (!(error instanceof EOFError)) attach(error, 'bytesRead', this.#bytes.peekAll());
+      throw error;
+    }
+    return this.#bytes.take(n);
+  }
+
+  /**
+   * Reads into `buffer` until it is full or the input ends, and gives the number of bytes; 0 at the end. Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** `bytesRead` of the exception is the part of the buffer that was filled; it has been read.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Streams"
+   */
+  readinto(buffer: ArrayBufferView | ArrayBufferLike): Promise<number> {
+    const target = memoryOf(buffer, 'readinto()');
+    const task = this.#reader('Stream.readinto()');
+    if (task instanceof Promise) return task;
+    const filled = this.#bytes.takeInto(target);
+    return filled === target.length ? pass(task, filled) : this.#readinto(target, filled);
+  }
+
+  async #readinto(target: Uint8Array, begun: number): Promise<number> {
+    let filled = begun;
+    try {
+      while (filled < target.length) {
+        const chunk = await this.#receive('Stream.readinto()', Math.min(CHUNK, target.length - filled));
+        if (chunk.length === 0) break;
+        target.set(chunk, filled);
+        filled += chunk.length;
+      }
+    } catch (error) {
+      attach(error, 'bytesRead', Buffer.from(target.subarray(0, filled)));
+      throw error;
+    }
+    return filled;
+  }
+
+  /**
+   * Reads a line with its newline; at the end of input what is left without one, and then empty. Blocks (`READ_WAIT`) while
+   * the line is not complete.
+   *
+   * **Cancellation:** nothing has been read; what had come of the line stays readable.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Streams"
+   */
+  readline(): Promise<Buffer> {
+    const task = this.#reader('Stream.readline()');
+    if (task instanceof Promise) return task;
+    const line = this.#bytes.takeLine();
+    return line === null ? this.#readline('Stream.readline()') : pass(task, line);
+  }
+
+  async #readline(operation: string): Promise<Buffer> {
+    for (;;) {
+      if (!(await this.#fill(operation))) return this.#bytes.takeAll();
+      const line = this.#bytes.takeLine();
+      if (line !== null) return line;
+    }
+  }
+
+  /**
+   * Reads all lines up to the end of input. Blocks (`READ_WAIT`).
+   *
+   * **Cancellation:** `linesRead` of the exception are the complete lines; of an incomplete one nothing has been read.
+   * @throws ReadResourceBusy if another task is reading
+   * @see Reference manual, "Streams"
+   */
+  readlines(): Promise<Buffer[]> {
+    const task = this.#reader('Stream.readlines()');
+    return task instanceof Promise ? task : this.#readlines();
+  }
+
+  async #readlines(): Promise<Buffer[]> {
+    const lines: Buffer[] = [];
+    try {
+      for (;;) {
+        const line = this.#bytes.takeLine() ?? (await this.#readline('Stream.readlines()'));
+        if (line.length === 0) return lines;
+        lines.push(line);
+      }
+    } catch (error) {
+      attach(error, 'linesRead', lines);
+      throw error;
+    }
+  }
+
+  /** Lines up to the end of input, each with its newline. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined> {
+    const iterator: AsyncIterableIterator<Buffer, undefined> = {
+      next: () => {
+        const task = this.#reader('Stream iteration');
+        if (task instanceof Promise) return task;
+        const value = this.#bytes.takeLine();
+        return value === null ? this.#nextLine() : pass(task, { value, done: false });
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  async #nextLine(): Promise<IteratorResult<Buffer, undefined>> {
+    const value = await this.#readline('Stream iteration');
+    return value.length > 0 ? { value, done: false } : { value: undefined, done: true };
+  }
+
+  // ---- Writing ----
+
+  /**
+   * Writes all of `data`, and gives the number of bytes. Blocks (`WRITE_WAIT`) while there is no room.
+   *
+   * **Cancellation:** `bytesWritten` of the exception is how many bytes the other side will read.
+   * @throws WriteResourceBusy if another task is writing
+   * @see Reference manual, "Streams"
+   */
+  write(data: Data): Promise<number> {
+    const bytes = bytesOf(data, 'write()');
+    return sendAll(this.#handle, 'Stream.write()', bytes, 0, 'bytesWritten', bytes.length);
+  }
+
+  /**
+   * Writes the pieces of `lines` one after the other; nothing is put between them. They are asked for one by one, so that there may be
+   * no end of them. Blocks (`WRITE_WAIT`) while there is no room.
+   *
+   * **Cancellation:** `bytesWritten` of the exception is how many bytes of them all the other side will read.
+   * @throws WriteResourceBusy if another task is writing
+   * @see Reference manual, "Streams"
+   */
+  writelines(lines: Iterable<Data> | AsyncIterable<Data>): Promise<void> {
+    if (enterComposite('Stream.writelines()') === null) return refused('Stream.writelines()');
+    return this.#writelines(lines);
+  }
+
+  async #writelines(lines: Iterable<Data> | AsyncIterable<Data>): Promise<void> {
+    let written = 0;
+    try {
+      for await (const line of lines) written += await this.write(line);
+    } catch (error) {
+      attach(error, 'bytesWritten', written + ((error as { bytesWritten?: number })?.bytesWritten ?? 0));
+      throw error;
+    }
+  }
+
+  /**
+   * Waits until nothing that was written is held back here. On the posix driver nothing ever is, and it does not block; a stream
+   * of Node's may hold back the last piece (`WRITE_WAIT`).
+   *
+   * **Cancellation:** the caller stops waiting.
+   * @throws the error that writing has ended with
+   * @see Reference manual, "Streams"
+   */
+  flush(): Promise<void> {
+    const done = writing(this.#handle, 'Stream.flush()', tryDrained, undefined, undefined, undefined);
+    return done as Promise<unknown> as Promise<void>;
+  }
+
+  /**
+   * Flushes, and closes the stream and what is under it. Tasks that wait in it are woken with an Error whose code is `EBADF`; closing
+   * twice is harmless. Blocks only as `flush()` does.
+   *
+   * **Cancellation:** the stream is closed.
+   * @see Reference manual, "Streams"
+   */
+  close(): Promise<void> {
+    const task = enter();
+    if (task === null) return refused('Stream.close()');
+    const handle = this.#handle;
+    if (handle.closed || this.#keepOpen) return pass(task, undefined);
+    // Another task may be writing; then what it waits for is over.
+    if (handle.writer.task === null && !isDrained(handle)) return this.#flushAndClose();
+    handle.close();
+    return pass(task, undefined);
+  }
+
+  async #flushAndClose(): Promise<void> {
+    try {
+      await this.flush();
+    } finally {
+      this.#handle.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // ---- The rest ----
+
+  /** The descriptor; -1 once the stream is closed. */
+  fileno(): number {
+    return this.#handle.fileno();
+  }
+
+  /** Where tasks wait for this stream: what makes `readWait(stream)` work. */
+  get readiness(): Handle {
+    return this.#handle;
+  }
+
+  /**
+   * The raw file in blocking mode, for synchronous code; on the way out it no longer blocks. Meanwhile the stream's own
+   * operations are refused as busy.
+   *
+   * Beware: a call of `raw` holds up every task of the thread.
+   * @throws an Error if something has been received that has not been read
+   * @throws NotSupportedError on the portable driver
+   * @see Reference manual, "Streams"
+   */
+  blocking(): Blocking<BlockingFile>;
+  blocking<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T>;
+  blocking<T>(fn?: (raw: BlockingFile) => T | PromiseLike<T>): Blocking<BlockingFile> | Promise<T> {
+    return Blocking.of(this.#handle, 'Stream.blocking()', fn, () => {
+      const { length } = this.#bytes;
+      if (length === 0) return;
+      const error = systemError('EIO', 'blocking');
+      error.message += `: there is unread data in the stream, ${length} bytes; read it first`;
+      throw error;
+    });
+  }
+}
+
+// `using stream` would end with the block and could not wait. Not declared, so that the compiler refuses it too.
+Object.defineProperty(Stream.prototype, Symbol.dispose, {
+  configurable: true,
+  get(): never {
+    throw new AsyncOnlyError('A stream closes asynchronously: write `await using` instead of `using`.');
+  },
+});
+
+function isDrained(handle: Handle): boolean {
+  try {
+    return handle.drained() !== null;
+  } catch {
+    // swallows: nothing waits here; a stream that has failed has nothing left to write.
+    return true;
+  }
+}
+
+/**
+ * A stream over a descriptor (pipe, terminal, device, regular file) or over a stream of Node's or of the web's.
+ *
+ * @see Reference manual, "Streams"
+ * @example
+ * await using input = new FileStream(process.stdin);
+ * for await (const line of input) console.log(line.toString());
+ */
+export class FileStream extends Stream {
+  /** @param fileobj from now on this object's; it is closed when the stream is */
+  constructor(fileobj: number | NodeStreamLike);
+  /** @internal */
+  constructor(fileobj: Handle, options: { keepOpen: boolean });
+  constructor(fileobj: unknown, { keepOpen = false }: { keepOpen?: boolean } = {}) {
+    super(fileHandle(fileobj), keepOpen);
+  }
+}
+
+/**
+ * A stream over a socket: what `Socket.asStream()` gives.
+ *
+ * @see Reference manual, "Streams"
+ * @example
+ * const stream = client.asStream();
+ * for await (const line of stream) await stream.write(line);
+ */
+export class SocketStream extends Stream {
+  /** @param sockobj a socket, or what one can be made of; it is closed when the stream is */
+  constructor(sockobj: Socket | number | NodeSocket);
+  /** @internal */
+  constructor(sockobj: Handle);
+  constructor(sockobj: unknown) {
+    super(socketHandle(sockobj), false);
+  }
+}
