@@ -235,6 +235,6 @@ function limit(
     timeoutResult,
   );
   if (call.length === 1) return scope;
-  callable(fn, who);
+  callable(fn, who, 'seconds, ');
   return scope.run(fn as Callable<unknown[], unknown>, ...args);
 }

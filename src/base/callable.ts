@@ -57,28 +57,29 @@ function isClass(fn: AnyFunction): boolean {
 /**
  * The function behind `value`, or a TypeError.
  * @param who the operation that wants it, as the user wrote it: `'spawn'`
+ * @param leading what it takes before the function: `'seconds, '`
  */
-export function callable(value: unknown, who: string): (...args: unknown[]) => unknown {
+export function callable(value: unknown, who: string, leading = ''): (...args: unknown[]) => unknown {
   if (typeof value === 'function' && !isClass(value as AnyFunction)) {
     return value as (...args: unknown[]) => unknown;
   }
   if (value instanceof Coroutine) return () => value.start();
-  throw new TypeError(refusal(value, who));
+  throw new TypeError(refusal(value, who, `${who}(${leading}`));
 }
 
-function refusal(value: unknown, who: string): string {
+function refusal(value: unknown, who: string, call: string): string {
   if (typeof value === 'function') {
     const name = functionName(value as AnyFunction);
-    return `${who}() was given the class ${name}. Write ${who}(() => new ${name}(...)) to construct one.`;
+    return `${who}() was given the class ${name}. Write ${call}() => new ${name}(...)) to construct one.`;
   }
   if (isThenable(value)) {
     return (
       `${who}() was given a promise, so the call behind it has already started, outside any task of its own. ` +
-      `Write ${who}(fn, arg) instead of ${who}(fn(arg)), or ${who}(() => fn(arg)). ` +
-      `To wait for a promise that already exists, write ${who}(() => wait(promise)).`
+      `Write ${call}fn, arg) instead of ${call}fn(arg)), or ${call}() => fn(arg)). ` +
+      `To wait for a promise that already exists, write ${call}() => wait(promise)).`
     );
   }
-  return `${who}() wants a function, not ${describe(value)}. Write ${who}(fn, ...args).`;
+  return `${who}() wants a function, not ${describe(value)}. Write ${call}fn, ...args).`;
 }
 
 /** A short description of a value for an error message. */
@@ -86,8 +87,8 @@ export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === 'object') {
-    const name = (value as object).constructor?.name;
-    return name && name !== 'Object' ? `an instance of ${name}` : 'an object';
+    const name = className(value);
+    return name === 'Object' ? 'an object' : `an instance of ${name}`;
   }
   if (typeof value === 'function') {
     return `the ${isClass(value as AnyFunction) ? 'class' : 'function'} ${functionName(value as AnyFunction)}`;
@@ -95,9 +96,14 @@ export function describe(value: unknown): string {
   return typeof value === 'bigint' ? `${value}n` : String(value);
 }
 
-/** True for the options object in front of a function: `spawn({ daemon: true }, fn)`. */
+function className(value: object): string {
+  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
+  return typeof name === 'string' && name !== '' ? name : 'Object';
+}
+
+/** True for the options object in front of a function: `spawn({ daemon: true }, fn)`. Instances of classes are something else. */
 export function isOptions(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !(value instanceof Coroutine) && !isThenable(value);
+  return typeof value === 'object' && value !== null && className(value) === 'Object' && !isThenable(value);
 }
 
 /**
