@@ -2,17 +2,18 @@
  * Condition variables.
  */
 
-import { type Callable, callable, isThenable } from '../base/callable.ts';
+import { type Callable, callable, describe, isThenable } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import {
   begin,
   block,
+  type Claim,
   enter,
   enterComposite,
   fail,
   handled,
   pass,
-  RESUME_VALUE,
+  RESUME_CLAIM,
   refused,
   shield,
   TaskList,
@@ -31,6 +32,12 @@ import { Lock, type RLock } from './lock.ts';
 export class Condition {
   readonly #lock: Lock | RLock;
   readonly #waiting = new TaskList();
+
+  // A notification is for somebody who can use it: if that task has ended before its turn, the next one gets it.
+  readonly #claim: Claim = {
+    take() {},
+    refuse: () => wakeSome(this.#waiting, 1, RESUME_CLAIM, this.#claim),
+  };
 
   constructor(lock: Lock | RLock = new Lock()) {
     this.#lock = lock;
@@ -74,13 +81,15 @@ export class Condition {
     // A cancellation that is already due comes before the lock is given away.
     const refusal = begin(task, 'Condition.wait()');
     if (refusal !== null) return refusal;
-    const depth = this.#lock.suspendHold();
+    // A predicate of waitFor() is the user's, and may have released it.
+    if (!this.#lock.heldBy(task)) throw notHeld('wait');
+    const hold = this.#lock.suspendHold();
     try {
       await block(task, 'COND_WAIT', this.#waiting);
     } finally {
       shield(task);
       try {
-        await this.#lock.restoreHold(depth);
+        await this.#lock.restoreHold(hold);
       } finally {
         unshield(task);
       }
@@ -112,10 +121,16 @@ export class Condition {
   }
 
   /**
-   * Wakes up to `n` tasks that wait, in the order they came. Does not block: they go on when the lock is free.
+   * Wakes up to `n` tasks that wait, in the order they came; fewer if fewer wait. Does not block: they go on when
+   * the lock is free.
    * @throws RuntimeError if the caller does not hold the lock
+   * @throws TypeError if `n` is no number
+   * @throws RangeError if `n` is negative
    */
   notify(n = 1): Promise<void> {
+    if (typeof n !== 'number' || Number.isNaN(n))
+      throw new TypeError(`Condition.notify() wants a number of tasks, not ${describe(n)}.`);
+    if (n < 0) throw new RangeError(`Condition.notify() wants a number of tasks, 0 or more, not ${n}.`);
     return this.#notify('notify', n);
   }
 
@@ -131,7 +146,7 @@ export class Condition {
     const task = enter();
     if (task === null) return refused(`Condition.${who}()`);
     if (!this.#lock.heldBy(task)) return fail(task, notHeld(who));
-    wakeSome(this.#waiting, n, RESUME_VALUE, undefined);
+    wakeSome(this.#waiting, n, RESUME_CLAIM, this.#claim);
     return pass(task, undefined);
   }
 

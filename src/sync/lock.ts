@@ -44,7 +44,15 @@ export async function withGuard(
  * }
  */
 export class Lock {
-  readonly #permits = new Permits<Guard>(1, 'LOCK_ACQUIRE', 'Lock.acquire()', () => new Guard(this));
+  readonly #permits = new Permits<Guard>(1, 'LOCK_ACQUIRE', 'Lock.acquire()', (task) => {
+    this.#holder = task;
+    this.#guard = new Guard(this);
+    return this.#guard;
+  });
+  /** Who has it; null while nobody has, and while it waits for the turn of the one it was passed to. */
+  #holder: TaskRecord | null = null;
+  /** What the holder was given. */
+  #guard: Guard | null = null;
 
   /**
    * Acquires the lock. Blocks (`LOCK_ACQUIRE`) while another task has it.
@@ -64,12 +72,19 @@ export class Lock {
     if (task === null) return refused('Lock.release()');
     if (!this.locked())
       return fail(task, new RuntimeError('Lock.release() was called on a lock that nobody holds.'));
-    this.#permits.release();
+    this.#passOn();
     return pass(task, undefined);
   }
 
   /** @internal */
-  letGo(): void {
+  letGo(guard: Guard): void {
+    // The lock may have been passed on since: it is not this guard's to release.
+    if (guard !== this.#guard) throw releasedBefore();
+    this.#passOn();
+  }
+
+  #passOn(): void {
+    this.#holder = this.#guard = null;
     this.#permits.release();
   }
 
@@ -86,19 +101,21 @@ export class Lock {
   }
 
   /** @internal True if this task may wait on a condition over this lock. */
-  heldBy(_task: TaskRecord): boolean {
-    return this.locked();
+  heldBy(task: TaskRecord): boolean {
+    return this.#holder === task;
   }
 
-  /** @internal Lets go completely, and gives what `restore` needs. */
-  suspendHold(): number {
-    this.#permits.release();
-    return 1;
+  /** @internal Lets go completely, and gives what `restoreHold` needs. */
+  suspendHold(): unknown {
+    const guard = this.#guard;
+    this.#passOn();
+    return guard;
   }
 
-  /** @internal */
-  async restoreHold(_depth: number): Promise<void> {
+  /** @internal Takes the lock again: the guard from before is good again. */
+  async restoreHold(guard: unknown): Promise<void> {
     await this.acquire();
+    this.#guard = guard as Guard;
   }
 
   toString(): string {
@@ -106,12 +123,25 @@ export class Lock {
   }
 }
 
+function releasedBefore(): RuntimeError {
+  return new RuntimeError(
+    'A guard was disposed of whose lock had been released before, with Lock.release(). Do one or the other: ' +
+      'guard.release() releases early, and makes disposal do nothing.',
+  );
+}
+
 /**
  * A lock that the task holding it may acquire again; it is free after as many releases.
  * @see Reference manual, "Synchronization Primitives"
  */
 export class RLock {
-  readonly #permits = new Permits<Guard>(1, 'LOCK_ACQUIRE', 'RLock.acquire()', () => new Guard(this));
+  readonly #permits = new Permits<Guard>(
+    1,
+    'LOCK_ACQUIRE',
+    'RLock.acquire()',
+    () => new Guard(this),
+    () => this.#handOver(),
+  );
   #owner: TaskRecord | null = null;
   #depth = 0;
 
@@ -186,16 +216,16 @@ export class RLock {
   }
 
   /** @internal */
-  suspendHold(): number {
+  suspendHold(): unknown {
     const depth = this.#depth;
     this.#handOver();
     return depth;
   }
 
   /** @internal */
-  async restoreHold(depth: number): Promise<void> {
+  async restoreHold(depth: unknown): Promise<void> {
     await this.acquire();
-    this.#depth = depth;
+    this.#depth = depth as number;
   }
 
   toString(): string {

@@ -24,16 +24,24 @@ export class Permits<G> {
   readonly #state: TaskState;
   readonly #operation: string;
   readonly #claim: Claim;
-  readonly #grant: () => G;
+  readonly #grant: (task: TaskRecord) => G;
 
-  /** @param grant makes what the task gets together with the permit */
-  constructor(free: number, state: TaskState, operation: string, grant: () => G) {
+  /**
+   * @param grant makes what the task gets together with the permit
+   * @param passOn releases a permit whose task has ended before its turn, and cannot use it
+   */
+  constructor(
+    free: number,
+    state: TaskState,
+    operation: string,
+    grant: (task: TaskRecord) => G,
+    passOn: () => void = () => this.release(),
+  ) {
     this.free = free;
     this.#state = state;
     this.#operation = operation;
     this.#grant = grant;
-    // A task that ends before its turn cannot use the permit: the next one gets it.
-    this.#claim = { take: grant, refuse: () => this.release() };
+    this.#claim = { take: grant, refuse: passOn };
   }
 
   acquire(): Promise<G> {
@@ -41,13 +49,8 @@ export class Permits<G> {
     if (task === null) return refused(this.#operation);
     if (this.free > 0) {
       this.free--;
-      return pass(task, this.#grant());
+      return pass(task, this.#grant(task));
     }
-    return this.join(task);
-  }
-
-  /** Waits in line. */
-  join(task: TaskRecord): Promise<G> {
     return begin(task, this.#operation) ?? block(task, this.#state, this.waiting);
   }
 
