@@ -1,0 +1,374 @@
+// Every file in examples/ is run, in a process of its own as its reader would run it, and its complete output is
+// compared with what its own comment says. Those that wait for somebody (a signal, a client) are given somebody.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { root } from '../scripts/entries.mjs';
+import { type DriverName, drivers } from './kit/drivers.ts';
+import { type Ending, Program, type ProgramOptions } from './kit/program.ts';
+
+const files = readdirSync(`${root}examples`, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .sort();
+
+// ---- What an example says it prints -------------------------------------------------------
+
+/** What stands in the comment `/* Prints…:` (to standard output) or `/* Warns…:` (to standard error) of an example. */
+function announced(file: string, word: 'Prints' | 'Warns'): string {
+  const source = readFileSync(`${root}examples/${file}`, 'utf8');
+  const block = new RegExp(`^/\\* ${word}\\b.*:\\n((?:.*\\n)*?)\\*/$`, 'm').exec(source);
+  return block?.[1] ?? '';
+}
+
+/** Takes away what differs from run to run and from machine to machine, and nothing else. */
+function normal(output: string): string {
+  return output
+    .replaceAll(root.slice(0, -1), '…')
+    .replace(/^( {4}at .*\n)+/gm, '') // the frames of a stack, Node's and the library's among them
+    .replace(/^(\w+ PID) \d+$/gm, '$1 36069')
+    .replace(/:\d+\.\d{6}:/g, ':0.000000:') // the time stamps of debuggers
+    .replace(/ran for 0\.1\d+ s/, 'ran for 0.150 s');
+}
+
+function expectAnnounced(file: string, { code, signal, stdout, stderr }: Ending): void {
+  expect(normal(stderr)).toBe(normal(announced(file, 'Warns')));
+  expect(normal(stdout)).toBe(normal(announced(file, 'Prints')));
+  expect({ code, signal }).toEqual({ code: 0, signal: null });
+}
+
+// ---- Those who come -----------------------------------------------------------------------
+
+/** A client made of Node's own sockets. */
+class Client {
+  readonly #socket: Socket;
+  readonly port: number;
+  #received = '';
+  #over = false;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.port = socket.localPort!;
+    socket.setEncoding('utf8');
+    socket.on('data', (data: string) => {
+      this.#received += data;
+    });
+    socket.once('close', () => {
+      this.#over = true;
+    });
+    onTestFinished(() => void socket.destroy());
+  }
+
+  static async connect(port: number): Promise<Client> {
+    const socket = createConnection(port, '127.0.0.1');
+    await once(socket, 'connect');
+    return new Client(socket);
+  }
+
+  send(data: string): void {
+    this.#socket.write(data);
+  }
+
+  /** Takes `text` from what has been received, waiting for it if need be; anything else is an error. */
+  async receives(text: string): Promise<void> {
+    while (this.#received.length < text.length && !this.#over) {
+      await Promise.race([once(this.#socket, 'data'), once(this.#socket, 'close')]);
+    }
+    expect(this.#received.slice(0, text.length)).toBe(text);
+    this.#received = this.#received.slice(text.length);
+  }
+
+  /** Says everything has been sent, and gives what still comes. */
+  async ends(): Promise<string> {
+    this.#socket.end();
+    if (!this.#over) await once(this.#socket, 'close');
+    return this.#received;
+  }
+
+  /** Waits for the server to close the connection, and gives what came before. */
+  async closed(): Promise<string> {
+    if (!this.#over) await once(this.#socket, 'close');
+    return this.#received;
+  }
+}
+
+const pythonClient = `
+import socket, sys
+with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as sock:
+    print(sock.getsockname()[1])
+    for line in (b'Hello\\n', b'Is anyone there?\\n'):
+        sock.sendall(line)
+        got = b''
+        while len(got) < len(line):
+            got += sock.recv(100)
+        print(got.decode(), end='')
+    sock.shutdown(socket.SHUT_WR)
+    print(sock.recv(100))
+`;
+
+const hasNetcat = (() => {
+  try {
+    execFileSync('which', ['nc'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+/** Types a line into `nc`, and looks at the answer. */
+async function netcat(port: number): Promise<void> {
+  const nc = spawn('nc', ['127.0.0.1', String(port)]);
+  onTestFinished(() => void nc.kill());
+  nc.stdin.write('Hello from nc\n');
+  const [data] = (await once(nc.stdout, 'data')) as [Buffer];
+  expect(data.toString()).toBe('Hello from nc\n');
+  nc.kill();
+}
+
+const connection = (port: number | string) => `Connection from [ '127.0.0.1', ${port} ]\n`;
+const closed = 'Connection closed\n';
+
+/** Several clients at once, one after the other, in several languages; then Ctrl-C. */
+async function playEcho({ start }: Play, greeting = ''): Promise<void> {
+  const program = start({ args: ['0'] });
+  const port = await program.port();
+  let expected = greeting;
+
+  // Two at once, each with its own conversation.
+  const one = await Client.connect(port);
+  const two = await Client.connect(port);
+  one.send('Hello\n');
+  await one.receives('Hello\n');
+  two.send('Is anyone there?\n');
+  await two.receives('Is anyone there?\n');
+  one.send('Still here\n');
+  await one.receives('Still here\n');
+  expect(await two.ends()).toBe('');
+  await program.prints(closed);
+  // Much at once, and nothing at the end is lost.
+  const much = 'All work and no play makes Jack a dull boy.\n'.repeat(5000);
+  one.send(much);
+  expect(await one.ends()).toBe(much);
+  expected += connection(one.port) + connection(two.port) + closed + closed;
+
+  const python = spawn('python3', ['-c', pythonClient, String(port)]);
+  const [said, complaints] = await Promise.all([text(python.stdout), text(python.stderr)]);
+  expect(complaints).toBe('');
+  const [pythonPort, ...lines] = said.trimEnd().split('\n');
+  expect(lines).toEqual(['Hello', 'Is anyone there?', "b''"]);
+  expected += connection(pythonPort!) + closed;
+
+  if (hasNetcat) {
+    await netcat(port);
+    expected = `${expected}Connection from [ '127.0.0.1', `;
+  }
+  await program.prints(expected);
+  program.signal('SIGINT');
+  const ending = await program.ended;
+  expect(ending.stderr).toBe('');
+  expect(ending.signal).toBe('SIGINT');
+  if (!hasNetcat) expect(ending.stdout).toBe(expected);
+}
+
+/** Many clients that come at once, and each talk when all of them have come. */
+async function playCrowd({ start }: Play, size: number): Promise<void> {
+  const program = start({ args: ['0'] });
+  const port = await program.port();
+  const clients = await Promise.all(Array.from({ length: size }, () => Client.connect(port)));
+  await Promise.all(
+    clients.map(async (client, i) => {
+      client.send(`I am ${i}\n`);
+      await client.receives(`I am ${i}\n`);
+    }),
+  );
+  expect(await Promise.all(clients.map((client) => client.ends()))).toEqual(clients.map(() => ''));
+  while (program.stdout.split(closed).length <= size) await program.more();
+  program.signal('SIGINT');
+  expect((await program.ended).stderr).toBe('');
+}
+
+// ---- The plays ----------------------------------------------------------------------------
+
+interface Play {
+  file: string;
+  driver: DriverName;
+  start(options?: ProgramOptions): Program;
+}
+
+/** Examples that do not just run to their end; each with what must happen to it. */
+const plays: Record<string, Record<string, (play: Play) => Promise<void>>> = {
+  'tutorial/02-parent-and-kid.ts': {
+    'hangs until Ctrl-C': async ({ file, start }) => {
+      const program = start();
+      await program.prints("We're leaving!\n");
+      program.signal('SIGINT');
+      const ending = await program.ended;
+      expect(ending.signal).toBe('SIGINT');
+      expectAnnounced(file, { ...ending, code: 0, signal: null });
+    },
+  },
+  'tutorial/07-signal.ts': {
+    'goes on when SIGHUP comes': async ({ file, start }) => {
+      const program = start();
+      await program.prints('Building');
+      program.signal('SIGHUP');
+      const ending = await program.ended;
+      expect(ending.stdout).toContain(`Parent PID ${program.pid}\n`);
+      expectAnnounced(file, ending);
+    },
+  },
+  'tutorial/08-hogging-kid.ts': {
+    'hears of the SIGHUP when the kid is done': async ({ file, start }) => {
+      const program = start({ args: ['36'] });
+      await program.prints('Building');
+      program.signal('SIGHUP');
+      expectAnnounced(file, await program.ended);
+    },
+  },
+  'manual/debuggers.ts': {
+    'traces, in real time': async ({ file, start }) => {
+      expectAnnounced(file, await start({ fast: false }).ended);
+    },
+  },
+};
+
+/** The same for those that use sockets, which are played on each driver. */
+const networkPlays: typeof plays = {
+  'tutorial/11-echo-server.ts': {
+    'echoes to everybody': (play) => playEcho(play, `Server listening at [ '', 0 ]\n`),
+    'serves a thousand who come together': (play) => playCrowd(play, 1000),
+  },
+  'tutorial/12-tcp-server.ts': {
+    'echoes to everybody': playEcho,
+    'serves a hundred who come together': (play) => playCrowd(play, 100),
+  },
+  'tutorial/13-stream-echo-server.ts': { 'echoes to everybody': playEcho },
+  'tutorial/14-line-echo-server.ts': {
+    'echoes to everybody': playEcho,
+    'echoes line by line': async ({ start }) => {
+      const program = start({ args: ['0'] });
+      const client = await Client.connect(await program.port());
+      client.send('first line\nsecond');
+      await client.receives('first line\n');
+      client.send(' line\nno newline');
+      await client.receives('second line\n');
+      expect(await client.ends()).toBe('no newline');
+    },
+  },
+  'tutorial/15-managed-echo-server.ts': {
+    'starts again on SIGHUP, and ends on Ctrl-C': async ({ start }) => {
+      const program = start({ args: ['0'] });
+      const first = await program.port();
+      const one = await Client.connect(first);
+      const two = await Client.connect(first);
+      one.send('Hello\n');
+      await one.receives('Hello\n');
+      two.send('Hello too\n');
+      await two.receives('Hello too\n');
+
+      program.signal('SIGHUP');
+      expect(await one.closed()).toBe('Server going down\n');
+      expect(await two.closed()).toBe('Server going down\n');
+
+      await program.prints('Server shutting down\nStarting the server\n');
+      const three = await Client.connect(await program.port());
+      three.send('Hello again\n');
+      await three.receives('Hello again\n');
+      expect(await three.ends()).toBe('');
+      const four = await Client.connect(await program.port());
+      four.send('Last\n');
+      await four.receives('Last\n');
+
+      program.signal('SIGINT');
+      expect(await four.closed()).toBe('Server going down\n');
+      const { code, stdout, stderr } = await program.ended;
+      expect(stderr).toBe('');
+      expect(stdout).toBe(
+        `Server PID ${program.pid}\n` +
+          'Starting the server\n' +
+          connection(one.port) +
+          connection(two.port) +
+          'Server shutting down\n' +
+          'Starting the server\n' +
+          connection(three.port) +
+          closed +
+          connection(four.port) +
+          'Server shutting down\n',
+      );
+      expect(code).toBe(0);
+    },
+  },
+  'tutorial/16-open-connection.ts': {
+    'shows what the server answers': async ({ start }) => {
+      let request = '';
+      const server = createServer({ allowHalfOpen: true }, (socket) => {
+        socket.setEncoding('latin1').on('data', (data: string) => {
+          request += data;
+          if (request.endsWith('\r\n\r\n')) socket.end('HTTP/1.0 200 OK\r\n\r\nGr\xfc\xdfe\r\n', 'latin1');
+        });
+      });
+      onTestFinished(() => void server.close());
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const ending = await start({ args: ['127.0.0.1', String(port)] }).ended;
+      expect(ending).toEqual({
+        code: 0,
+        signal: null,
+        stdout: 'HTTP/1.0 200 OK\r\n\r\nGrüße\r\n\n',
+        stderr: '',
+      });
+      expect(request).toBe('GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n');
+    },
+  },
+  'tutorial/19-blocking.ts': {
+    'echoes on a socket that blocks, where there is one': async (play) => {
+      if (play.driver === 'posix') return playEcho(play);
+      const program = play.start({ args: ['0'] });
+      const client = await Client.connect(await program.port());
+      client.send('Hello\n');
+      expect(await client.closed()).toBe('');
+      expect(program.stderr).toContain('NotSupportedError');
+    },
+  },
+  'manual/read-wait.ts': {
+    'waits, where there are pairs of sockets': async ({ driver, file, start }) => {
+      const ending = await start().ended;
+      if (driver === 'posix') expectAnnounced(file, ending);
+      else expect(ending.stderr).toContain('NotSupportedError');
+    },
+  },
+};
+
+describe('each example', () => {
+  test('is run by a test', () => {
+    expect(files.length).toBeGreaterThan(35);
+    const played = [...Object.keys(plays), ...Object.keys(networkPlays)];
+    expect(played.filter((name) => !files.includes(name))).toEqual([]);
+  });
+
+  for (const file of files) {
+    const start = (options?: ProgramOptions) => new Program(`examples/${file}`, options);
+    const network = Object.entries(networkPlays[file] ?? {});
+    for (const [title, play] of network) {
+      for (const driver of drivers) {
+        const env = { CURIO_DRIVER: driver };
+        test(`${file} ${title} (${driver} driver)`, () =>
+          play({ file, driver, start: (options) => start({ ...options, env }) }));
+      }
+    }
+    const others = Object.entries(plays[file] ?? {});
+    for (const [title, play] of others) {
+      test(`${file} ${title}`, () => play({ file, driver: drivers[0]!, start }));
+    }
+    if (network.length + others.length === 0) {
+      test(`${file} prints what it says`, async () => {
+        expect(announced(file, 'Prints')).not.toBe('');
+        expectAnnounced(file, await start().ended);
+      });
+    }
+  }
+});

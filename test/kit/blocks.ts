@@ -1,0 +1,85 @@
+// The programs in the documentation. A fenced block marked `ts` is a module of its own; `ts run` is one that is also run.
+// A block marked `text` right after it is what it prints, and one marked `text log` what it writes to standard error.
+// A fragment that takes names for granted is preceded by an HTML comment that declares them, `<!-- ts … -->`, which
+// readers do not see.
+//
+// This file finds the blocks and checks their types. It must know nothing of what they do.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import ts from 'typescript';
+import { root } from '../../scripts/entries.mjs';
+
+export interface Block {
+  page: string;
+  /** The line of the page on which the block's text begins, counted from 1. */
+  line: number;
+  code: string;
+  runs: boolean;
+  /** What it must print. */
+  output: string;
+  /** What it must write to standard error. */
+  log: string;
+}
+
+export const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(`${root}docs`)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+const FENCE = /^```(\S*)([^\n]*)\n([\s\S]*?)^```$/gm;
+const DECLARATIONS = /<!-- ts\n([\s\S]*?)-->\s*$/;
+
+export function blocksOf(page: string): Block[] {
+  const source = readFileSync(root + page, 'utf8');
+  const fences = [...source.matchAll(FENCE)];
+  return fences.flatMap((fence, i) => {
+    const [, language, rest, code] = fence;
+    if (language !== 'ts') return [];
+    const before = source.slice(i === 0 ? 0 : fences[i - 1]!.index + fences[i - 1]![0].length, fence.index);
+    const declared = DECLARATIONS.exec(before)?.[1] ?? '';
+    const runs = rest!.trim() === 'run';
+    const line = source.slice(0, fence.index).split('\n').length + 1 - (declared.split('\n').length - 1);
+    const said = { output: '', log: '' };
+    for (let next = i + 1; fences[next]?.[1] === 'text'; next++) {
+      said[fences[next]![2]!.trim() === 'log' ? 'log' : 'output'] = fences[next]![3]!;
+    }
+    return [{ page, line, code: declared + code, runs, ...said }];
+  });
+}
+
+/** Compiles all blocks in one program, and gives what is wrong with them: page, line, message. */
+export function typeErrors(blocks: Block[]): string[] {
+  const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(
+    { ...config, include: [], files: ['x.ts'] },
+    ts.sys,
+    root,
+  );
+  Object.assign(options, { noUnusedLocals: false, noUnusedParameters: false });
+  const virtual = new Map(
+    // The export makes a module of a block that has no imports.
+    blocks.map((block, i) => [`${root}docs/block-${i}.ts`, { block, text: `${block.code}\nexport {};\n` }]),
+  );
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile, fileExists, readFile } = host;
+  host.fileExists = (name) => virtual.has(name) || fileExists.call(host, name);
+  host.readFile = (name) => virtual.get(name)?.text ?? readFile.call(host, name);
+  host.getSourceFile = (name, ...rest) => {
+    const text = virtual.get(name)?.text;
+    return text === undefined
+      ? getSourceFile.call(host, name, ...rest)
+      : ts.createSourceFile(name, text, rest[0], true);
+  };
+  const program = ts.createProgram([...virtual.keys()], options, host);
+  return [...virtual].flatMap(([name, { block }]) => {
+    const file = program.getSourceFile(name)!;
+    const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
+    return found.map(({ start = 0, messageText }) => {
+      const line = block.line + file.getLineAndCharacterOfPosition(start).line;
+      return `${block.page}:${line}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
+    });
+  });
+}
