@@ -16,7 +16,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from './io/constants.ts';
-import { lookup } from './io/dns.ts';
+import { lookup } from './io/names.ts';
 import { Socket } from './io/socket.ts';
 import type { SystemError } from './io/system.ts';
 import { createConnection, socket } from './socket.ts';

@@ -2,20 +2,26 @@
  * `curio/socket`: the socket module of the seeds, for `import { socket, AF_INET, … } from 'curio/socket'`.
  */
 
+import { describe } from './base/callable.ts';
 import { type Address, endpoint } from './io/address.ts';
 import { driver } from './io/choice.ts';
 import { AF_INET, AF_UNIX, AF_UNSPEC, SOCK_STREAM } from './io/constants.ts';
-import { candidates } from './io/dns.ts';
+import { connectToFirst } from './io/eyeballs.ts';
+import * as names from './io/names.ts';
 import { Socket } from './io/socket.ts';
-import { attach } from './io/system.ts';
-import { enterComposite, refused } from './traps.ts';
+import { enter, enterComposite, pass, refused } from './traps.ts';
 
+export * from './errors.ts';
 export type { Address } from './io/address.ts';
 export * from './io/constants.ts';
+export type { Ancillary } from './io/driver.ts';
+export type { AddressInfo } from './io/names.ts';
 export { Socket };
 
+// ---- Sockets ------------------------------------------------------------------------------
+
 /**
- * Makes a socket, or an object for the descriptor `fileno`. Does not block.
+ * Makes a socket, or an object for the descriptor `fileno`, which from then on is that object's. Does not block.
  * @throws NotSupportedError on the portable driver, for what Node has no sockets for
  * @see Reference manual, "socket module"
  * @example
@@ -27,9 +33,8 @@ export function socket(
   proto = 0,
   fileno: number | null = null,
 ): Socket {
-  return new Socket(
-    fileno === null ? driver().open(family, type, proto) : driver().adopt(fileno, family, type, proto),
-  );
+  if (fileno === null) return new Socket(driver().open(family, type, proto));
+  return new Socket(driver().adopt(fileno, family, type, proto));
 }
 
 /**
@@ -42,6 +47,15 @@ export function socketpair(family = AF_UNIX, type = SOCK_STREAM, proto = 0): [So
   return [new Socket(a), new Socket(b)];
 }
 
+/**
+ * A socket for a duplicate of the descriptor `fd`, which stays the caller's. Does not block.
+ * @throws NotSupportedError on the portable driver
+ * @see Reference manual, "socket module"
+ */
+export function fromfd(fd: number, family: number, type: number, proto = 0): Socket {
+  return new Socket(driver().adopt(driver().dup(fd), family, type, proto));
+}
+
 /** Options of `createConnection()`. */
 export interface CreateConnectionOptions {
   /** The local address to connect from. */
@@ -49,7 +63,8 @@ export interface CreateConnectionOptions {
 }
 
 /**
- * Connects to a TCP server by name or literal, trying its addresses one after the other. Blocks.
+ * Connects to a TCP server by name or literal. If the name has several addresses they are tried one after the other, each a quarter of
+ * a second after the one before, and the first that answers wins. Blocks.
  *
  * **Cancellation:** nothing is left behind.
  * @throws an Error with a code such as `ECONNREFUSED`, `ENOTFOUND`
@@ -61,24 +76,136 @@ export function createConnection(
 ): Promise<Socket> {
   const { host, port } = endpoint(address, AF_INET, 'createConnection()');
   if (enterComposite('createConnection()') === null) return refused('createConnection()');
-  return connectToAny(host as string, port, sourceAddress);
+  return connectByName(host as string, port, sourceAddress);
 }
 
-async function connectToAny(host: string, port: number, source: Address | null): Promise<Socket> {
-  const failures: unknown[] = [];
-  for (const { family, address } of await candidates(host, AF_UNSPEC)) {
-    const sock = socket(family, SOCK_STREAM);
-    try {
-      if (source !== null) sock.bind(source);
-      await sock.connect([address, port]);
-      return sock;
-    } catch (error) {
-      sock.closeNow();
-      if (typeof (error as { errno?: unknown }).errno !== 'number') throw error;
-      failures.push(error);
-    }
-  }
-  const [first] = failures;
-  if (failures.length > 1) attach(first, 'errors', failures);
-  throw first;
+async function connectByName(host: string, port: number, source: Address | null): Promise<Socket> {
+  const hosts = await names.candidates(host === '' ? 'localhost' : host, AF_UNSPEC);
+  return connectToFirst(hosts, port, source);
+}
+
+// ---- Ancillary data -----------------------------------------------------------------------
+
+// Of a control message: its header, and what it is aligned to.
+const [HEADER, ALIGNMENT] = process.platform === 'linux' ? [16, 8] : [12, 4];
+
+/**
+ * The length of a control message with `length` bytes of data, its padding not included.
+ * @see Reference manual, "socket module"
+ */
+export function CMSG_LEN(length: number): number {
+  return Math.ceil(HEADER / ALIGNMENT) * ALIGNMENT + length;
+}
+
+/**
+ * The room a control message with `length` bytes of data takes: what to give `recvmsg` as `ancbufsize`.
+ * @see Reference manual, "socket module"
+ */
+export function CMSG_SPACE(length: number): number {
+  return Math.ceil(CMSG_LEN(length) / ALIGNMENT) * ALIGNMENT;
+}
+
+// ---- Names --------------------------------------------------------------------------------
+
+/** Starts an operation that looks something up. */
+function lookUp<T>(operation: string, start: () => Promise<T>): Promise<T> {
+  return enterComposite(operation) === null ? refused(operation) : start();
+}
+
+function checkName(name: unknown, operation: string): string {
+  if (typeof name === 'string') return name;
+  throw new TypeError(`${operation} wants the name of a host as a string, not ${describe(name)}.`);
+}
+
+/**
+ * Every way to reach a service: `[family, type, proto, canonname, address]`. Blocks (`FUTURE_WAIT`) for a name.
+ *
+ * **Cancellation:** the caller is released at once.
+ * @param host a name or literal; null or `''` for this machine (with `AI_PASSIVE`: every interface)
+ * @param port a number, or the name of a service
+ * @throws an Error with the code ENOTFOUND
+ * @see Reference manual, "socket module"
+ */
+export function getaddrinfo(
+  host: string | null,
+  port: number | string | null,
+  family = 0,
+  type = 0,
+  proto = 0,
+  flags = 0,
+): Promise<names.AddressInfo[]> {
+  if (host !== null) checkName(host, 'getaddrinfo()');
+  return lookUp('getaddrinfo()', () => names.getaddrinfo(host, port, family, type, proto, flags));
+}
+
+/**
+ * The full name of a host; of this one for `''`. If nobody knows it, the name itself. Blocks (`FUTURE_WAIT`).
+ *
+ * **Cancellation:** the caller is released at once.
+ * @see Reference manual, "socket module"
+ */
+export function getfqdn(name = ''): Promise<string> {
+  checkName(name, 'getfqdn()');
+  return lookUp('getfqdn()', () => names.getfqdn(name));
+}
+
+/**
+ * The IPv4 address of a host. Blocks (`FUTURE_WAIT`) for a name.
+ *
+ * **Cancellation:** the caller is released at once.
+ * @throws an Error with the code ENOTFOUND
+ * @see Reference manual, "socket module"
+ */
+export function gethostbyname(hostname: string): Promise<string> {
+  checkName(hostname, 'gethostbyname()');
+  return lookUp('gethostbyname()', () => names.lookup(hostname, AF_INET));
+}
+
+/**
+ * The IPv4 addresses of a host: `[hostname, aliases, addresses]`. Blocks (`FUTURE_WAIT`) for a name.
+ *
+ * **Cancellation:** the caller is released at once.
+ * @throws an Error with the code ENOTFOUND
+ * @see Reference manual, "socket module"
+ */
+export function gethostbynameEx(
+  hostname: string,
+): Promise<[hostname: string, aliases: string[], addresses: string[]]> {
+  checkName(hostname, 'gethostbynameEx()');
+  return lookUp('gethostbynameEx()', () => names.gethostbynameEx(hostname));
+}
+
+/**
+ * The name of this machine. Does not block.
+ * @see Reference manual, "socket module"
+ */
+export function gethostname(): Promise<string> {
+  const task = enter();
+  return task === null ? refused('gethostname()') : pass(task, names.systemName());
+}
+
+/**
+ * The name of the host with an address: `[hostname, aliases, addresses]`. Blocks (`FUTURE_WAIT`).
+ *
+ * **Cancellation:** the caller is released at once.
+ * @throws an Error with the code ENOTFOUND
+ * @see Reference manual, "socket module"
+ */
+export function gethostbyaddr(
+  address: string,
+): Promise<[hostname: string, aliases: string[], addresses: string[]]> {
+  checkName(address, 'gethostbyaddr()');
+  return lookUp('gethostbyaddr()', () => names.gethostbyaddr(address));
+}
+
+/**
+ * Host and service of an address in words, or with `NI_NUMERICHOST` and `NI_NUMERICSERV` in numbers. Blocks (`FUTURE_WAIT`).
+ *
+ * **Cancellation:** the caller is released at once.
+ * @throws an Error with the code ENOTFOUND, with `NI_NAMEREQD` and no name
+ * @see Reference manual, "socket module"
+ */
+export function getnameinfo(address: Address, flags = 0): Promise<[host: string, service: string]> {
+  const { host, port } = endpoint(address, AF_INET, 'getnameinfo()');
+  return lookUp('getnameinfo()', () => names.getnameinfo([host as string, port], flags));
 }

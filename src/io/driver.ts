@@ -106,6 +106,8 @@ export interface Driver {
   pair(family: number, type: number, proto: number): [Handle, Handle];
   /** Takes over a descriptor; what is not given is found out. */
   adopt(fd: number, family?: number, type?: number, proto?: number): Handle;
+  /** A second descriptor for what `fd` stands for. */
+  dup(fd: number): number;
   /** Takes over a descriptor that need not be a socket's: a pipe's, a terminal's, a file's. */
   file(fd: number): Handle;
   /** The readiness of a bare descriptor, null if nothing waits for it; with `create` it begins to be watched. */

@@ -24,9 +24,9 @@ import {
   trySendto,
 } from './attempts.ts';
 import { Blocking } from './blocking.ts';
-import { needsLookup, resolved } from './dns.ts';
 import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
 import { type NodeSocket, socketHandle } from './handles.ts';
+import { needsLookup, resolved } from './names.ts';
 import { sendAll } from './sending.ts';
 import { reading, untilReady, writing } from './slot.ts';
 import { FileStream, SocketStream } from './stream.ts';

@@ -34,6 +34,10 @@ export class PortableDriver implements Driver {
     throw unsupported('A socket for a bare descriptor');
   }
 
+  dup(): number {
+    throw unsupported('A second descriptor');
+  }
+
   file(fd: number): Handle {
     const { fstatSync } = process.getBuiltinModule('node:fs');
     const stat = fstatSync(fd);

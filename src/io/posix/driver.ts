@@ -63,6 +63,10 @@ export class PosixDriver implements Driver {
     return handle;
   }
 
+  dup(fd: number): number {
+    return this.#check(this.#posix.dup(fd), 'dup');
+  }
+
   file(fd: number): Handle {
     const stat = process.getBuiltinModule('node:fs').fstatSync(fd);
     if (stat.isSocket()) return this.adopt(fd);

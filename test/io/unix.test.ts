@@ -1,0 +1,284 @@
+// Unix sockets: streams on each driver, and what only the posix driver has: datagrams, pairs, passed descriptors.
+
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  NotSupportedError,
+  openUnixConnection,
+  run,
+  sleep,
+  spawn,
+  timeoutAfter,
+  unixServer,
+  unixServerSocket,
+} from 'curio';
+import type { Socket } from 'curio/io';
+import {
+  AF_UNIX,
+  CMSG_LEN,
+  CMSG_SPACE,
+  fromfd,
+  MSG_CTRUNC,
+  SCM_RIGHTS,
+  SO_PEERCRED,
+  SOCK_DGRAM,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  socket,
+  socketpair,
+} from 'curio/socket';
+import { VirtualClock } from 'curio/testing';
+import { afterAll, expect, test } from 'vitest';
+import { drain, on, onEachDriver } from '../kit/drivers.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'curio-unix-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+let count = 0;
+const freshPath = () => join(folder, `socket-${count++}`);
+
+onEachDriver('Unix stream sockets', () => {
+  test('a server and its client', () =>
+    run(async () => {
+      const path = freshPath();
+      const sock = unixServerSocket(path);
+      await sock.ready();
+      expect(sock.getsockname()).toBe(path);
+      const { runServer } = await import('curio');
+      const server = await spawn(runServer, sock, async (client: Socket) => {
+        await client.sendall(await client.recv(100));
+      });
+      const client = await openUnixConnection(path);
+      await client.sendall('hello');
+      expect(String(await drain(client))).toBe('hello');
+      await client.close();
+      await server.cancel();
+    }));
+
+  test('the path must not exist, and is not removed by the server', () =>
+    run(async () => {
+      const path = freshPath();
+      const server = await spawn(unixServer, path, () => {});
+      while (!existsSync(path)) await sleep(0.001);
+      await server.cancel();
+      expect(existsSync(path)).toBe(true);
+      await expect(unixServer(path, () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      expect(existsSync(path)).toBe(true);
+      await expect(openUnixConnection(path)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await expect(openUnixConnection(`${path}-not`)).rejects.toMatchObject({ code: 'ENOENT' });
+    }));
+
+  test('a folder is no path to bind to', () =>
+    run(async () => {
+      const path = freshPath();
+      mkdirSync(path);
+      await expect(unixServer(path, () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    }));
+});
+
+on('posix', 'Unix sockets', () => {
+  test('a pair is connected, and both ends speak', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      await a.sendall('to b');
+      await b.sendall('to a');
+      expect(String(await b.recv(100))).toBe('to b');
+      expect(String(await a.recv(100))).toBe('to a');
+      expect(a.getpeername()).toBe('');
+      await a.close();
+      expect(await b.recv(100)).toHaveLength(0);
+      await expect(b.sendall('x')).rejects.toMatchObject({ code: 'EPIPE' });
+      await b.close();
+    }));
+
+  test('datagrams between paths', () =>
+    run(async () => {
+      const [here, there] = [freshPath(), freshPath()];
+      const a = socket(AF_UNIX, SOCK_DGRAM);
+      const b = socket(AF_UNIX, SOCK_DGRAM);
+      a.bind(here);
+      b.bind(there);
+      await a.sendto('hello', there);
+      const [data, from] = await b.recvfrom(100);
+      expect([String(data), from]).toEqual(['hello', here]);
+      await a.close();
+      await b.close();
+    }));
+
+  test('a datagram larger than any buffer of the driver’s arrives whole', () =>
+    run(async () => {
+      const [a, b] = socketpair(AF_UNIX, SOCK_SEQPACKET);
+      await a.send(Buffer.alloc(150_000, 'x'));
+      expect(await b.recv(200_000)).toHaveLength(150_000);
+      await a.close();
+      await b.close();
+    }));
+
+  test('a server whose line is full is tried again until there is room', () =>
+    run({ clock: new VirtualClock({ patience: 0.01 }) }, async () => {
+      const path = freshPath();
+      const server = socket(AF_UNIX, SOCK_STREAM);
+      server.bind(path);
+      server.listen(0);
+      const clients: Socket[] = [];
+      const connecting = await spawn(async () => {
+        for (let i = 0; i < 4; i++) clients.push(await openUnixConnection(path));
+      });
+      await sleep(1);
+      expect(connecting.terminated).toBe(false);
+      for (let i = 0; i < 4; i++) await (await server.accept())[0].close();
+      await connecting.join();
+      for (const client of clients) await client.close();
+      await server.close();
+    }));
+
+  test('descriptors cross with a message', () =>
+    run(async () => {
+      const path = freshPath();
+      writeFileSync(path, 'secret of the file');
+      const fd = openSync(path, 'r');
+      const [a, b] = socketpair();
+      const sent = await a.sendmsg(
+        ['one ', Buffer.from('message')],
+        [[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([fd]).buffer)]],
+      );
+      expect(sent).toBe(11);
+      closeSync(fd);
+      const [data, ancillary, flags] = await b.recvmsg(100, CMSG_SPACE(4));
+      expect(String(data)).toBe('one message');
+      expect(flags & MSG_CTRUNC).toBe(0);
+      const [[level, type, bytes]] = ancillary as [[number, number, Uint8Array]];
+      expect([level, type, bytes.length]).toEqual([SOL_SOCKET, SCM_RIGHTS, 4]);
+      const [received] = new Int32Array(new Uint8Array(bytes).buffer) as unknown as [number];
+      const text = Buffer.alloc(100);
+      expect(text.toString('latin1', 0, readSync(received, text))).toBe('secret of the file');
+      closeSync(received);
+      await a.close();
+      await b.close();
+    }));
+
+  test('recvmsgInto fills several buffers, and sendmsg finds an address', () =>
+    run(async () => {
+      const [here, there] = [freshPath(), freshPath()];
+      const a = socket(AF_UNIX, SOCK_DGRAM);
+      const b = socket(AF_UNIX, SOCK_DGRAM);
+      a.bind(here);
+      b.bind(there);
+      await a.sendmsg(['hello ', 'world'], [], 0, there);
+      const [x, y] = [Buffer.alloc(4), Buffer.alloc(20)];
+      const [n, ancillary, , from] = await b.recvmsgInto([x, y]);
+      expect([n, String(x), y.toString('latin1', 0, 7), ancillary, from]).toEqual([
+        11,
+        'hell',
+        'o world',
+        [],
+        here,
+      ]);
+      await a.close();
+      await b.close();
+    }));
+
+  test('a stream that a descriptor came along with is read to its end, without waiting for more', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      const fd = openSync('/dev/null', 'r');
+      await a.sendmsg(['with'], [[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([fd]).buffer)]]);
+      await a.sendall('more');
+      closeSync(fd);
+      // Linux ends a receive where descriptors came along, although there is more.
+      let text = '';
+      while (text.length < 8) text += await timeoutAfter(1, () => b.recv(100));
+      expect(text).toBe('withmore');
+      await a.close();
+      await b.close();
+    }));
+
+  test('options as bytes: who is at the other end', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      const credentials = a.getsockopt(SOL_SOCKET, SO_PEERCRED, 12);
+      expect(credentials.readInt32LE(0)).toBe(process.pid);
+      await a.close();
+      await b.close();
+    }));
+
+  test('fromfd duplicates, dup duplicates, detach gives away', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      const copy = fromfd(a.fileno(), AF_UNIX, SOCK_STREAM);
+      const other = a.dup();
+      expect(new Set([a.fileno(), copy.fileno(), other.fileno()]).size).toBe(3);
+      const fd = a.detach();
+      expect(a.fileno()).toBe(-1);
+      await a.close();
+      await copy.sendall('1');
+      await other.sendall('2');
+      const back = socket(AF_UNIX, SOCK_STREAM, 0, fd);
+      await back.sendall('3');
+      for (const sock of [copy, other, back]) await sock.close();
+      expect(String(await drain(b))).toBe('123');
+      await b.close();
+    }));
+
+  test('a closed copy hears nothing of what reaches the original, and a socket with its number nothing of it', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      const copy = b.dup();
+      const waiting = await spawn(() => copy.recv(10));
+      await sleep(0);
+      await waiting.cancel();
+      const fd = copy.fileno();
+      await copy.close();
+      const [c, d] = socketpair();
+      expect([c.fileno(), d.fileno()]).toContain(fd);
+      const reader = await spawn(() => (c.fileno() === fd ? c : d).recv(10));
+      await sleep(0);
+      await a.sendall('for b');
+      expect(String(await b.recv(10))).toBe('for b');
+      await sleep(0.01);
+      expect(reader.state).toBe('READ_WAIT');
+      await reader.cancel();
+      for (const sock of [a, b, c, d]) await sock.close();
+    }));
+});
+
+on('portable', 'what Node has no way to do', () => {
+  test('is refused by name', () =>
+    run(async () => {
+      expect(() => socketpair()).toThrow(NotSupportedError);
+      expect(() => socket(AF_UNIX, SOCK_DGRAM)).toThrow(/socket\(family=1, type=2\)/);
+      expect(() => fromfd(0, AF_UNIX, SOCK_STREAM)).toThrow(NotSupportedError);
+      const sock = socket(AF_UNIX, SOCK_STREAM);
+      await expect(sock.recvmsg(10)).rejects.toBeInstanceOf(NotSupportedError);
+      await expect(sock.sendmsg(['x'])).rejects.toBeInstanceOf(NotSupportedError);
+      for (const call of [
+        () => sock.fileno(),
+        () => sock.dup(),
+        () => sock.detach(),
+        () => sock.blocking(),
+        () => sock.setsockopt(SOL_SOCKET, 999, 1),
+        () => sock.getsockopt(SOL_SOCKET, 999),
+      ]) {
+        expect(call).toThrow(NotSupportedError);
+      }
+      await sock.close();
+    }));
+});
+
+test('the room of control messages is what the addon says', async () => {
+  const { posix, available } = await import('../native/addon.ts');
+  if (!available) return expect(CMSG_SPACE(0)).toBe(CMSG_LEN(0));
+  for (let length = 0; length < 40; length++) {
+    expect([CMSG_LEN(length), CMSG_SPACE(length)]).toEqual([posix.cmsgLen(length), posix.cmsgSpace(length)]);
+  }
+});
