@@ -14,6 +14,7 @@ import {
   fail,
   pass,
   RESUME_CLAIM,
+  RESUME_ERROR,
   RESUME_VALUE,
   refused,
   TaskList,
@@ -32,10 +33,17 @@ interface Store<T> {
 /** The tasks that wait to put something, each with its item. */
 class Offers<T> extends TaskList {
   readonly #items = new Map<TaskRecord, T>();
-  next!: T;
+  #next: T | undefined;
+
+  /** To be followed by `add`: what the next task to come brings. */
+  offering(item: T): this {
+    this.#next = item;
+    return this;
+  }
 
   override add(record: TaskRecord): void {
-    this.#items.set(record, this.next);
+    this.#items.set(record, this.#next as T);
+    this.#next = undefined;
     super.add(record);
   }
 
@@ -73,7 +81,13 @@ export class Queue<T> implements AsyncIterable<T> {
   readonly #claim: Claim = {
     take: () => {
       this.#reserved--;
-      return this.#take();
+      try {
+        return this.#take();
+      } catch (error) {
+        // A comparator threw. The item is still there, and whoever waits for one shall know.
+        this.#serve();
+        throw error;
+      }
     },
     refuse: () => {
       this.#reserved--;
@@ -120,8 +134,14 @@ export class Queue<T> implements AsyncIterable<T> {
   get(): Promise<T> {
     const task = enter();
     if (task === null) return refused('Queue.get()');
-    if (this.#store.length > this.#reserved) return pass(task, this.#take());
-    return begin(task, 'Queue.get()') ?? block(task, 'QUEUE_GET', this.#getters);
+    if (this.#store.length <= this.#reserved)
+      return begin(task, 'Queue.get()') ?? block(task, 'QUEUE_GET', this.#getters);
+    try {
+      return pass(task, this.#take());
+    } catch (error) {
+      // swallows: nothing; operations reject, also when a comparator throws.
+      return fail(task, error);
+    }
   }
 
   /**
@@ -134,17 +154,17 @@ export class Queue<T> implements AsyncIterable<T> {
     if (task === null) return refused('Queue.put()');
     if (!this.full()) {
       try {
-        this.#add(item);
+        this.#store.push(item);
       } catch (error) {
         // swallows: nothing; operations reject, also when a comparator throws.
         return fail(task, error);
       }
+      this.#added();
       return pass(task, undefined);
     }
     const refusal = begin(task, 'Queue.put()');
     if (refusal !== null) return refusal;
-    this.#putters.next = item;
-    return block(task, 'QUEUE_PUT', this.#putters);
+    return block(task, 'QUEUE_PUT', this.#putters.offering(item));
   }
 
   /**
@@ -182,8 +202,7 @@ export class Queue<T> implements AsyncIterable<T> {
     for (;;) yield await this.get();
   }
 
-  #add(item: T): void {
-    this.#store.push(item);
+  #added(): void {
     this.#unfinished++;
     this.#serve();
   }
@@ -191,10 +210,17 @@ export class Queue<T> implements AsyncIterable<T> {
   /** Takes an item out, which makes room for the putter that has waited longest. */
   #take(): T {
     const item = this.#store.shift() as T;
-    if (this.#putters.length > 0) {
+    while (this.#putters.length > 0 && !this.full()) {
       const offered = this.#putters.firstItem;
+      try {
+        this.#store.push(offered);
+      } catch (error) {
+        // swallows: nothing; a comparator threw at that item, and that is its putter's to know.
+        wakeFirst(this.#putters, RESUME_ERROR, error);
+        continue;
+      }
       wakeFirst(this.#putters, RESUME_VALUE, undefined);
-      this.#add(offered);
+      this.#added();
     }
     return item;
   }
@@ -225,9 +251,14 @@ export class PriorityQueue<T> extends Queue<T> {
   // Filled before the fields of this class exist: Queue's constructor makes the store.
   declare private order: Compare<T>;
 
-  /** @param compare negative if its first argument goes first; default `<`, arrays element by element */
+  /**
+   * @param compare negative if its first argument goes first; default `<`, arrays element by element. What it throws comes
+   * out of the `put()` or `get()` that compared
+   */
   constructor(maxsize = 0, compare: Compare<T> = naturalOrder) {
     super(maxsize);
+    if (typeof compare !== 'function')
+      throw new TypeError(`A PriorityQueue compares with a function, not ${describe(compare)}.`);
     this.order = compare;
   }
 
