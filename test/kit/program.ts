@@ -33,8 +33,8 @@ export class Program {
   /** @param file path from the project's root */
   constructor(file: string, { args = [], fast = true, env = {} }: ProgramOptions = {}) {
     const preload = fast ? ['--import', './test/kit/fast-clock.ts'] : [];
-    // Colours and warnings of the test run are no business of the program's.
-    const { FORCE_COLOR: _, NODE_OPTIONS: __, ...inherited } = process.env;
+    // How the tests are run is no business of the program's.
+    const { FORCE_COLOR: _, NODE_OPTIONS: __, CURIO_STACKS: ___, ...inherited } = process.env;
     this.#child = spawn(process.execPath, ['--import', 'tsx', ...preload, file, ...args], {
       cwd: root,
       env: { ...inherited, NO_COLOR: '1', ...env },
