@@ -81,10 +81,11 @@ export class ByteQueue {
     return filled;
   }
 
-  /** Takes a line with its newline; null if there is none yet. */
-  takeLine(): Buffer | null {
+  /** Takes a line with its newline, or the first `limit` bytes of a longer one; null if there is none yet. */
+  takeLine(limit = Number.POSITIVE_INFINITY): Buffer | null {
     const first = this.#chunks[0];
     if (first === undefined) return null;
+    if (limit !== Number.POSITIVE_INFINITY) return this.#takeShortLine(limit);
     if (this.#searched === 0) {
       const end = first.indexOf(NEWLINE, this.#at) + 1;
       if (end > 0) {
@@ -100,6 +101,21 @@ export class ByteQueue {
       this.#searched = 1;
     }
     return this.#takeLongLine();
+  }
+
+  #takeShortLine(limit: number): Buffer | null {
+    let before = 0;
+    for (const [i, chunk] of this.#chunks.entries()) {
+      const from = i === 0 ? this.#at : 0;
+      if (i >= this.#searched) {
+        const end = chunk.indexOf(NEWLINE, from) + 1;
+        if (end > 0) return this.take(Math.min(limit, before + end - from));
+        this.#searched = i + 1;
+      }
+      before += chunk.length - from;
+      if (before >= limit) return this.take(limit);
+    }
+    return null;
   }
 
   /** A line that does not end in the first chunk. */

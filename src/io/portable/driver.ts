@@ -4,7 +4,7 @@
  */
 
 import type { Socket as DgramSocket } from 'node:dgram';
-import type { Socket as NetSocket, Server } from 'node:net';
+import type { Socket as NetSocket, Server, SocketConstructorOpts } from 'node:net';
 import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from '../constants.ts';
 import type { Driver, Handle } from '../driver.ts';
 import { DgramHandle } from './dgram.ts';
@@ -41,7 +41,9 @@ export class PortableDriver implements Driver {
   file(fd: number): Handle {
     const { fstatSync } = process.getBuiltinModule('node:fs');
     const stat = fstatSync(fd);
-    if (stat.isFIFO() || stat.isSocket()) return fileOf(new (net().Socket)({ fd }));
+    // Not read from before somebody asks: the end of a pipe that is written to cannot be.
+    const paused = { fd, pauseOnCreate: true } as SocketConstructorOpts;
+    if (stat.isFIFO() || stat.isSocket()) return fileOf(new (net().Socket)(paused));
     const { isatty, ReadStream } = process.getBuiltinModule('node:tty');
     return isatty(fd) ? fileOf(new ReadStream(fd)) : new FileDescriptorHandle(fd);
   }
