@@ -792,6 +792,8 @@ test('many items pass through in order, and the ring behind it shrinks again', (
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 20_000; i++) await queue.put(i);
       for (let i = 0; i < 20_000; i++) if ((await queue.get()) !== i) throw new Error(`wrong at ${i}`);
+      await queue.put(-1);
+      expect(await queue.get()).toBe(-1);
     }
     expect(queue.empty()).toBe(true);
   }));

@@ -34,7 +34,7 @@ export class Deque<T> {
     this.#slots[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.#length--;
-    if (this.#length === 0 && this.#slots.length > 1024) this.#slots = new Array(8).fill(undefined);
+    if (this.#length === 0 && this.#slots.length > 1024) this.#shrink();
     return item;
   }
 
@@ -46,6 +46,12 @@ export class Deque<T> {
     const item = this.#slots[index];
     this.#slots[index] = undefined;
     return item;
+  }
+
+  /** A ring that was large once does not stay so. */
+  #shrink(): void {
+    this.#slots = new Array(8).fill(undefined);
+    this.#head = 0;
   }
 
   #grow(): void {

@@ -51,6 +51,21 @@ test('behaves like an array, whatever is done to it', () => {
   );
 });
 
+test('one that was large and ran empty is as good as new', () => {
+  for (const size of [1000, 1023, 1024, 1025, 1500, 5000]) {
+    const deque = new Deque<number>();
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < size; i++) deque.push(i);
+      for (let i = 0; i < size; i++) expect(deque.shift()).toBe(i);
+      expect([deque.length, deque.shift(), deque.pop()]).toEqual([0, undefined, undefined]);
+      deque.push(1);
+      deque.unshift(0);
+      deque.push(2);
+      expect([deque.shift(), deque.pop(), deque.shift(), deque.length]).toEqual([0, 2, 1, 0]);
+    }
+  }
+});
+
 test('does not hold on to items that have left', async () => {
   const deque = new Deque<object>();
   const refs: WeakRef<object>[] = [];
