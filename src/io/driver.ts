@@ -7,6 +7,7 @@
  * `arm`. Names have been resolved by then; what goes wrong is thrown in Node's form.
  */
 
+import type { Socket as NetSocket } from 'node:net';
 import type { Readiness } from '../traps.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Slot } from './slot.ts';
@@ -75,6 +76,8 @@ export interface Handle extends Readiness {
   fileno(): number;
   /** Gives the descriptor away; the handle is closed without closing it. */
   detach(): number;
+  /** Gives the connection away as a socket of Node's; the handle is closed without closing it. */
+  surrender(): NetSocket;
   dup(): Handle;
   /** Blocking or not, for `Socket.blocking()`. Gives what does synchronous calls. */
   setBlocking(on: boolean): BlockingSocket & BlockingFile;
@@ -104,6 +107,8 @@ export interface Driver {
   readonly name: 'posix' | 'portable';
   open(family: number, type: number, proto: number): Handle;
   pair(family: number, type: number, proto: number): [Handle, Handle];
+  /** The two descriptors of a new pipe, which are the caller's to close. */
+  pipe(): [readEnd: number, writeEnd: number];
   /** Takes over a descriptor; what is not given is found out. */
   adopt(fd: number, family?: number, type?: number, proto?: number): Handle;
   /** A second descriptor for what `fd` stands for. */

@@ -56,7 +56,7 @@ const tryAccept = (handle: Handle): [Socket, Address] | null => {
  * const reply = await client.recv(100);
  */
 export class Socket implements AsyncDisposable {
-  readonly #handle: Handle;
+  #handle: Handle;
 
   /**
    * @param sockobj a descriptor or one of Node's `net.Socket`, `tls.TLSSocket`, `net.Server`, `dgram.Socket`, which from now on is this object's
@@ -374,6 +374,11 @@ export class Socket implements AsyncDisposable {
   /** @internal `close()` for the library's own clean-up, wherever it runs. */
   closeNow(): void {
     this.#handle.close();
+  }
+
+  /** @internal From now on this object stands for another handle: the one that speaks TLS over its own. */
+  become(handle: Handle): void {
+    this.#handle = handle;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

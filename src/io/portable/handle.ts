@@ -3,6 +3,7 @@
  * for everything that Node has no way to do.
  */
 
+import type { Socket as NetSocket } from 'node:net';
 import { NotSupportedError } from '../../errors.ts';
 import type { Address, Endpoint } from '../address.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } from '../constants.ts';
@@ -121,6 +122,10 @@ export abstract class PortableHandle implements Handle {
 
   detach(): number {
     throw unsupported('detach()');
+  }
+
+  surrender(): NetSocket {
+    throw unsupported('Giving this socket away');
   }
 
   dup(): Handle {

@@ -214,6 +214,15 @@ export class NetHandle extends PortableHandle {
     return [handle, addressOf(this.family, socket.remoteAddress, socket.remotePort)];
   }
 
+  override surrender(): NetSocket {
+    const socket = this.#socket;
+    if (this.closed || socket === null || !this.#connected) throw this.#notConnected('surrender');
+    this.#socket = null;
+    this.#input?.leave();
+    this.close();
+    return socket;
+  }
+
   protected leave(): void {
     this.#listener?.leave();
     const socket = this.#socket;

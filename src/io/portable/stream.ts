@@ -73,6 +73,12 @@ export class Input {
     return null;
   }
 
+  /** From now on somebody else reads. What Node has read ahead is still in its stream. */
+  leave(): void {
+    this.#stream.off('readable', this.#onReadable);
+    this.#stream.off('end', this.#onEnd);
+  }
+
   /** No more is waited for: after what has come already, the end of input comes next. */
   stop(): void {
     this.start();

@@ -6,6 +6,7 @@
  * It must not know tasks beyond waking its two slots.
  */
 
+import type { Socket as NetSocket } from 'node:net';
 import { constants as os } from 'node:os';
 import type { Address, Endpoint } from '../address.ts';
 import { AF_INET, AF_INET6, IPPROTO_TCP, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from '../constants.ts';
@@ -370,6 +371,18 @@ export class PosixHandle implements Handle, Watched {
     this.reader.fail(closedError('read'));
     this.writer.fail(closedError('write'));
     return fd;
+  }
+
+  surrender(): NetSocket {
+    const { Socket } = process.getBuiltinModule('node:net');
+    const fd = this.detach();
+    if (fd < 0) throw closedError('surrender');
+    try {
+      return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    } catch (error) {
+      this.posix.close(fd);
+      throw error;
+    }
   }
 
   dup(): Handle {
