@@ -1,8 +1,13 @@
 // Servers and connections on each driver: handlers as tasks of the server, and what ends a client, a server, and neither.
 
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   Event,
   openConnection,
+  openUnixConnection,
   run,
   runServer,
   sleep,
@@ -12,8 +17,10 @@ import {
   tcpServerSocket,
 } from 'curio';
 import type { Socket } from 'curio/io';
+import { AF_INET6 } from 'curio/socket';
 import { expect, test } from 'vitest';
-import { drain, onEachDriver } from './kit/drivers.ts';
+import { root } from '../scripts/entries.mjs';
+import { drain, onEachDriver, onPosix } from './kit/drivers.ts';
 import { recorder } from './kit/recorder.ts';
 
 async function echo(client: Socket): Promise<void> {
@@ -32,6 +39,15 @@ async function serving(
   await sock.ready();
   const [, port] = sock.getsockname() as [string, number];
   return [await spawn(runServer, sock, handler), port];
+}
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+  }
 }
 
 onEachDriver('servers', () => {
@@ -92,6 +108,99 @@ onEachDriver('servers', () => {
       await client.close();
     }));
 
+  test('a server keeps nothing of clients it has served', () =>
+    run(async () => {
+      const seen: WeakRef<Socket>[] = [];
+      const [server, port] = await serving(async (client: Socket) => {
+        seen.push(new WeakRef(client));
+        await client.recv(1);
+      });
+      for (let i = 0; i < 20; i++) await (await openConnection('127.0.0.1', port)).close();
+      await sleep(0.02);
+      await collectGarbage();
+      expect(seen).toHaveLength(20);
+      expect(seen.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(5);
+      await server.cancel();
+    }));
+
+  test('a plain function that begins a server is a task like another', () =>
+    run(async () => {
+      const task = await spawn(() => tcpServer('127.0.0.1', 0, echo));
+      await sleep(0.01);
+      expect(task.terminated).toBe(false);
+      await task.cancel();
+    }));
+
+  test('cancelling a server while a handler’s clean-up takes its time waits for it', () =>
+    run(async () => {
+      const log: string[] = [];
+      const started = new Event();
+      const [server, port] = await serving(async (client: Socket) => {
+        await started.set();
+        try {
+          await client.recv(1);
+        } finally {
+          await sleep(0.02);
+          log.push('cleaned up');
+        }
+      });
+      const client = await openConnection('127.0.0.1', port);
+      await started.wait();
+      await server.cancel();
+      log.push('server gone');
+      expect(log).toEqual(['cleaned up', 'server gone']);
+      await client.close();
+    }));
+
+  test('closing the listening socket ends the server with EBADF', () =>
+    run({ logger: recorder() }, async () => {
+      const sock = tcpServerSocket('127.0.0.1', 0);
+      await sock.ready();
+      const server = await spawn(runServer, sock, echo);
+      await sleep(0.01);
+      await sock.close();
+      await server.wait();
+      expect(server.exception).toMatchObject({ code: 'EBADF' });
+    }));
+
+  test('mistakes are told at the call', () =>
+    run(async () => {
+      expect(() => tcpServer('', 0, sleep(0) as never)).toThrow(/was given a promise/);
+      expect(() => tcpServer('', 0, echo, { ssl: true })).toThrow(TypeError);
+      expect(() => runServer({} as never, echo)).toThrow(TypeError);
+      expect(() => openConnection('localhost', 1, { serverHostname: 'localhost' })).toThrow(RangeError);
+      expect(() => openUnixConnection('/tmp/x', { serverHostname: 'localhost' })).toThrow(RangeError);
+    }));
+
+  test('IPv6 is served where the host says so', () =>
+    run(async () => {
+      const sock = tcpServerSocket('::1', 0);
+      await sock.ready();
+      const [host, port] = sock.getsockname() as [string, number];
+      expect([host, sock.family]).toEqual(['::1', AF_INET6]);
+      const server = await spawn(runServer, sock, echo);
+      const client = await openConnection('::1', port);
+      await client.sendall('six');
+      expect(String(await client.recv(10))).toBe('six');
+      await client.close();
+      await server.cancel();
+    }));
+
+  test('openConnection connects from where it is told', () =>
+    run(async () => {
+      const [server, port] = await serving(async (client: Socket, address) => {
+        await client.sendall(JSON.stringify(address));
+      });
+      const probe = tcpServerSocket('127.0.0.1', 0);
+      await probe.ready();
+      const free = probe.getsockname();
+      await probe.close();
+      const client = await openConnection('127.0.0.1', port, { sourceAddr: free });
+      expect(JSON.parse(String(await drain(client)))).toEqual(free);
+      await client.close();
+      await server.cancel();
+    }));
+
   test('a port in use is an error of tcpServer', () =>
     run(async () => {
       const sock = tcpServerSocket('127.0.0.1', 0);
@@ -100,4 +209,18 @@ onEachDriver('servers', () => {
       await expect(tcpServer('127.0.0.1', port, echo)).rejects.toMatchObject({ code: 'EADDRINUSE' });
       await sock.close();
     }));
+});
+
+onPosix('out of descriptors', () => {
+  test('a server waits, says so once, and goes on', async () => {
+    const { stdout, stderr } = await promisify(execFile)(
+      '/bin/sh',
+      ['-c', `ulimit -n 120; exec "$0" --import tsx test/programs/io-emfile.ts`, process.execPath],
+      { cwd: root, env: { ...process.env, NODE_OPTIONS: '', CURIO_DRIVER: 'posix' } },
+    );
+    expect(stdout.split('\n')).toEqual(['EMFILE', 'some wait', 'served at last?', 'the server goes on', '']);
+    expect(stderr.trim()).toMatch(
+      /^curio warn: A server cannot accept clients for the moment: accept EMFILE$/,
+    );
+  });
 });

@@ -1,0 +1,386 @@
+// What goes wrong on networks, and cancellation at every blocking operation: the others go on, nothing is lost, nothing is
+// left open.
+
+import { readdirSync } from 'node:fs';
+import { type Socket as NetSocket, connect as nodeConnect } from 'node:net';
+import {
+  gather,
+  openConnection,
+  Queue,
+  run,
+  runServer,
+  sleep,
+  spawn,
+  type Task,
+  TaskGroup,
+  tcpServerSocket,
+  timeoutAfter,
+} from 'curio';
+import type { Socket } from 'curio/io';
+import { AF_INET, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, socket } from 'curio/socket';
+import { cancelEverywhere } from 'curio/testing';
+import { expect, test } from 'vitest';
+import { connectedPair, drain, listener, onEachDriver } from '../kit/drivers.ts';
+import { recorder } from '../kit/recorder.ts';
+
+const descriptors = () => readdirSync('/proc/self/fd').length;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Fails if after `program` more is open than before. Node closes a little later than it is told. */
+async function leavesNothingOpen(program: () => unknown): Promise<void> {
+  await program();
+  const before = descriptors();
+  await program();
+  for (let i = 0; i < 100 && descriptors() > before; i++) await turn();
+  expect(descriptors()).toBeLessThanOrEqual(before);
+}
+
+async function echo(client: Socket): Promise<void> {
+  for (;;) {
+    const data = await client.recv(10_000);
+    if (data.length === 0) return;
+    await client.sendall(data);
+  }
+}
+
+async function echoServer(): Promise<[Task, number]> {
+  const sock = tcpServerSocket('127.0.0.1', 0, { backlog: 1000 });
+  await sock.ready();
+  const [, port] = sock.getsockname() as [string, number];
+  return [await spawn(runServer, sock, echo), port];
+}
+
+onEachDriver('faults', () => {
+  test('a client that resets in mid-message ends its handler only', async () => {
+    const logger = recorder();
+    await run({ logger }, async () => {
+      const [server, port] = await echoServer();
+      const good = await openConnection('127.0.0.1', port);
+      const bad = await new Promise<NetSocket>((resolve) => {
+        const sock = nodeConnect(port, '127.0.0.1', () => resolve(sock));
+      });
+      bad.write('half a mess');
+      await sleep(0.02);
+      bad.resetAndDestroy();
+      await sleep(0.02);
+      await good.sendall('still there');
+      expect(String(await good.recv(100))).toBe('still there');
+      await good.close();
+      await server.cancel();
+    });
+    // The handler had no answer to it, and so it crashed.
+    expect(logger.lines).toHaveLength(1);
+    expect(logger.lines[0]).toMatch(/name='echo'[\s\S]*ECONNRESET/);
+  });
+
+  test('a reset reaches a waiting reader and a waiting writer', () =>
+    run({ logger: recorder() }, async () => {
+      const [server, [, port]] = (await listener()) as [Socket, [string, number]];
+      const client = nodeConnect(port, '127.0.0.1');
+      const [sock] = await server.accept();
+      const reader = await spawn(() => sock.recv(100));
+      const writer = await spawn(() => sock.sendall(Buffer.alloc(50_000_000)));
+      await sleep(0.02);
+      expect([reader.state, writer.state]).toEqual(['READ_WAIT', 'WRITE_WAIT']);
+      client.resetAndDestroy();
+      await reader.wait();
+      await writer.wait();
+      const codes = [reader, writer].map((task) => (task.exception as { code?: string } | null)?.code);
+      expect(codes).toContain('ECONNRESET');
+      expect(['ECONNRESET', 'EPIPE']).toContain(codes[1]);
+      await sock.close();
+      await server.close();
+    }));
+
+  test('half a connection can be shut: the other half goes on', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('question');
+      await a.shutdown(SHUT_WR);
+      expect(String(await drain(b))).toBe('question');
+      expect(await b.recv(10)).toHaveLength(0);
+      await b.sendall('answer');
+      expect(String(await a.recv(100))).toBe('answer');
+      await expect(a.sendall('more')).rejects.toMatchObject({ code: 'EPIPE' });
+      await b.shutdown(SHUT_RDWR);
+      expect(await a.recv(10)).toHaveLength(0);
+      await a.close();
+      await b.close();
+    }));
+
+  test('shutting the reading half wakes the reader with the end of input', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const reader = await spawn(() => a.recv(10));
+      await sleep(0);
+      await a.shutdown(SHUT_RD);
+      expect(await reader.join()).toHaveLength(0);
+      await a.sendall('writing works');
+      expect(String(await b.recv(100))).toBe('writing works');
+      await a.close();
+      await b.close();
+    }));
+
+  test('one byte at a time arrives as it was sent', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const text = 'byte by byte\nand line by line\n'.repeat(20);
+      const [, lines] = await gather([
+        async () => {
+          for (const byte of Buffer.from(text)) await a.sendall(Buffer.from([byte]));
+          await a.close();
+        },
+        async () => (await b.asStream().readlines()).map(String),
+      ]);
+      expect(lines.join('')).toBe(text);
+      await b.close();
+    }));
+
+  test('five hundred clients that say nothing cost nothing but themselves', async () => {
+    await leavesNothingOpen(() =>
+      run(async () => {
+        const [server, port] = await echoServer();
+        const idle: Socket[] = [];
+        for (let i = 0; i < 500; i++) idle.push(await openConnection('127.0.0.1', port));
+        const active = await openConnection('127.0.0.1', port);
+        for (let i = 0; i < 10; i++) {
+          await active.sendall(`message ${i}`);
+          expect(String(await active.recv(100))).toBe(`message ${i}`);
+        }
+        for (const sock of [...idle, active]) await sock.close();
+        await server.cancel();
+      }),
+    );
+  });
+
+  test('clients that come and go leave nothing open and nothing behind', async () => {
+    await leavesNothingOpen(() =>
+      run(async () => {
+        const [server, port] = await echoServer();
+        for (let round = 0; round < 20; round++) {
+          await using group = new TaskGroup();
+          for (let i = 0; i < 10; i++) {
+            await group.spawn(async () => {
+              await using sock = await openConnection('127.0.0.1', port);
+              const stream = sock.asStream();
+              await stream.write(`${i}\n`);
+              expect(String(await stream.readline())).toBe(`${i}\n`);
+            });
+          }
+          await group.join();
+        }
+        await server.cancel();
+      }),
+    );
+  });
+
+  test('bytes of many connections stay apart, whatever their sizes', () =>
+    run(async () => {
+      const [server, port] = await echoServer();
+      await using group = new TaskGroup();
+      for (let i = 0; i < 30; i++) {
+        await group.spawn(async () => {
+          const sock = await openConnection('127.0.0.1', port);
+          const data = Buffer.alloc(1 + i * 7001, String.fromCharCode(65 + i));
+          const [, received] = await gather([
+            async () => {
+              await sock.sendall(data);
+              await sock.shutdown(SHUT_WR);
+            },
+            () => drain(sock),
+          ]);
+          expect(received.equals(data)).toBe(true);
+          await sock.close();
+        });
+      }
+      await group.join();
+      for (const task of group.tasks) expect(task.exception).toBeNull();
+      await server.cancel();
+    }));
+
+  test('a reader that does not read stops the sender: memory stays flat', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const piece = Buffer.alloc(1_000_000);
+      let sent = 0;
+      const sender = await spawn({ daemon: true }, async () => {
+        for (;;) {
+          await a.sendall(piece);
+          sent += piece.length;
+        }
+      });
+      await spawn({ daemon: true }, () => b.recv(1));
+      await sleep(0.1);
+      const then = sent;
+      await sleep(0.1);
+      expect(sent).toBe(then);
+      expect(sender.state).toBe('WRITE_WAIT');
+      await sender.cancel();
+      await a.close();
+      await b.close();
+    }));
+});
+
+onEachDriver('cancellation at every blocking operation', () => {
+  const closing = new Set<Socket>();
+  const keep = (sock: Socket) => {
+    closing.add(sock);
+    return sock;
+  };
+  const closeAll = () => {
+    for (const sock of closing) sock.closeNow();
+    closing.clear();
+  };
+
+  test('of a server and its clients leaves nothing open', async () => {
+    await leavesNothingOpen(() =>
+      cancelEverywhere(
+        async () => {
+          const [server, port] = await echoServer();
+          try {
+            await gather(
+              [1, 2].map((n) => async () => {
+                await using sock = await openConnection('127.0.0.1', port);
+                await sock.sendall(`hello ${n}`);
+                expect(String(await sock.recv(100))).toBe(`hello ${n}`);
+              }),
+            );
+          } finally {
+            await server.cancel();
+          }
+        },
+        () => {},
+      ),
+    );
+  });
+
+  test('of sendall: the peer receives what the error says', async () => {
+    const data = Buffer.alloc(8_000_000, 'x');
+    await cancelEverywhere(
+      async () => {
+        const [a, b] = await connectedPair();
+        keep(a);
+        keep(b);
+        const receiver = await spawn(async () => {
+          try {
+            return await drain(b);
+          } finally {
+            await b.close();
+          }
+        });
+        let sent = data.length;
+        try {
+          await a.sendall(data);
+        } catch (error) {
+          sent = (error as { bytesSent: number }).bytesSent;
+        }
+        await a.close();
+        const received = await receiver.join();
+        return [sent, received.length];
+      },
+      ({ result, task }) => {
+        closeAll();
+        // Where the receiver itself was hit there is no result.
+        if (result !== undefined) expect(result[0], task).toBe(result[1]);
+      },
+    );
+  });
+
+  test('of reading: what one call did not give, the next one does', async () => {
+    const text = 'first line\nsecond line\n0123456789tail without end';
+    await cancelEverywhere(
+      async () => {
+        const [a, b] = await connectedPair();
+        keep(a);
+        keep(b);
+        await spawn({ daemon: true }, async () => {
+          for (let at = 0; at < text.length; at += 7) {
+            await a.sendall(text.slice(at, at + 7));
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          await a.close();
+        });
+        const stream = b.asStream();
+        const got: Buffer[] = [];
+        const take = async (operation: () => Promise<Buffer>) => {
+          for (;;) {
+            try {
+              got.push(await operation());
+              return;
+            } catch (error) {
+              if (operation === readall) got.push((error as { bytesRead: Buffer }).bytesRead);
+            }
+          }
+        };
+        const readall = () => stream.readall();
+        await take(() => stream.readline());
+        await take(() => stream.readline());
+        await take(() => stream.readExactly(10));
+        await take(() => stream.read(3));
+        await take(readall);
+        return String(Buffer.concat(got));
+      },
+      ({ result, task }) => {
+        closeAll();
+        if (task !== 'anonymous') expect(result).toBe(text);
+      },
+    );
+  });
+
+  test('of accept: a client that was not accepted stands in line', async () => {
+    await cancelEverywhere(
+      async () => {
+        const [server, address] = await listener();
+        keep(server);
+        const accepted: Socket[] = [];
+        await spawn({ daemon: true }, async function connecting() {
+          for (let i = 0; i < 2; i++) {
+            const sock = keep(socket(AF_INET, SOCK_STREAM));
+            await sock.connect(address);
+          }
+        });
+        while (accepted.length < 2) {
+          try {
+            const [sock] = await timeoutAfter(5, () => server.accept());
+            accepted.push(keep(sock));
+          } catch (error) {
+            if ((error as Error).name !== 'TaskCancelled') throw error;
+          }
+        }
+        return accepted.length;
+      },
+      ({ result, kind, task, operation }) => {
+        closeAll();
+        if (kind === 'cancel' && operation === 'READ_WAIT' && task !== 'connecting') expect(result).toBe(2);
+      },
+    );
+  });
+
+  test('of UDP: a datagram is received once or stays', async () => {
+    await cancelEverywhere(
+      async () => {
+        const server = keep(socket(AF_INET, SOCK_DGRAM));
+        server.bind(['127.0.0.1', 0]);
+        await server.ready();
+        const client = keep(socket(AF_INET, SOCK_DGRAM));
+        const got = new Queue<string>();
+        const receiver = await spawn(async () => {
+          while (got.size() < 3) {
+            try {
+              await got.put(String((await server.recvfrom(100))[0]));
+            } catch {
+              // Interrupted; the datagram must still be there.
+            }
+          }
+        });
+        for (const text of ['a', 'b', 'c']) await client.sendto(text, server.getsockname());
+        await receiver.join();
+        return [await got.get(), await got.get(), await got.get()].join('');
+      },
+      ({ result, error }) => {
+        closeAll();
+        if (error === null) expect(result).toBe('abc');
+      },
+    );
+  });
+});
