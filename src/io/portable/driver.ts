@@ -30,6 +30,10 @@ export class PortableDriver implements Driver {
     throw unsupported('socketpair()');
   }
 
+  pipe(): [readEnd: number, writeEnd: number] {
+    throw unsupported('pipe()');
+  }
+
   adopt(): Handle {
     throw unsupported('A socket for a bare descriptor');
   }

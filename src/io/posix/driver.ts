@@ -47,6 +47,12 @@ export class PosixDriver implements Driver {
     ];
   }
 
+  pipe(): [readEnd: number, writeEnd: number] {
+    const pipe = this.#posix.pipe();
+    if (typeof pipe === 'number') throw systemError(this.#posix.errorNames[-pipe]!, 'pipe');
+    return pipe;
+  }
+
   adopt(fd: number, family?: number, type?: number, proto?: number): Handle {
     const option = (name: number) =>
       this.#check(this.#posix.getsockopt(fd, SOL_SOCKET, name), 'getsockopt') | 0;
