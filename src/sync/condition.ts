@@ -22,7 +22,7 @@ import {
   wakeSome,
 } from '../traps.ts';
 import type { Guard } from './guard.ts';
-import { Lock, type RLock } from './lock.ts';
+import { Lock, RLock } from './lock.ts';
 
 /**
  * A condition variable over a lock (by default one of its own): tasks that hold the lock wait for
@@ -40,6 +40,8 @@ export class Condition {
   };
 
   constructor(lock: Lock | RLock = new Lock()) {
+    if (!(lock instanceof Lock || lock instanceof RLock))
+      throw new TypeError(`A condition is made over a Lock or an RLock, not ${describe(lock)}.`);
     this.#lock = lock;
   }
 
