@@ -50,4 +50,6 @@ export {
   TimeoutScope,
   timeoutAfter,
 } from './time.ts';
-export { UniversalEvent, UniversalQueue, type UniversalQueueOptions, UniversalResult } from './universal.ts';
+export { UniversalEvent } from './universal/event.ts';
+export { UniversalQueue, type UniversalQueueOptions } from './universal/queue.ts';
+export { UniversalResult } from './universal/result.ts';

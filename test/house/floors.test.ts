@@ -19,7 +19,7 @@ const floors = [
     'group.ts',
     'gather.ts',
     'signal.ts',
-    'universal.ts',
+    'universal/',
     'promise.ts',
   ],
   ['io/'],
