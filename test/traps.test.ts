@@ -55,6 +55,13 @@ describe('the blocking traps', () => {
       });
     });
 
+    test(`${name} refuses arguments that are none, and the task goes on`, async () => {
+      await run(quiet(), async () => {
+        await expect((async () => call())()).rejects.toThrow(TypeError);
+        expect(await sleep(1)).toBe(1);
+      });
+    });
+
     test(`${name} is refused outside a task, and behind the end of one`, async () => {
       await expect(call()).rejects.toThrow(RuntimeError);
       await expect(call()).rejects.toThrow(/outside a task/);
@@ -209,6 +216,16 @@ describe('schedulerWait() and schedulerWake()', () => {
     });
   });
 
+  test('refuse what is no scheduling primitive', async () => {
+    await run(quiet(), async () => {
+      for (const bad of [null, {}, [], new Map()]) {
+        await expect((async () => traps.schedulerWait(bad as never, 'X'))()).rejects.toThrow(TypeError);
+        await expect((async () => traps.schedulerWake(bad as never))()).rejects.toThrow(TypeError);
+      }
+      expect(await sleep(1)).toBe(1);
+    });
+  });
+
   test('do not lose a wake-up to a cancellation that comes after it', async () => {
     const log: string[] = [];
     await run(quiet(), async () => {
@@ -307,14 +324,26 @@ describe('setTimeout() and unsetTimeout()', () => {
       await sleep(1);
     });
   });
+
+  test('refuse what is no number of seconds', async () => {
+    await run(quiet(), async () => {
+      for (const bad of [Number.NaN, '5', {}]) {
+        await expect((async () => traps.setTimeout(bad as never))()).rejects.toThrow(TypeError);
+        await expect((async () => traps.unsetTimeout(bad as never))()).rejects.toThrow(TypeError);
+        await expect((async () => traps.sleep(bad as never))()).rejects.toThrow(TypeError);
+      }
+      expect(await sleep(1)).toBe(1);
+    });
+  });
 });
 
 describe('the traps that do not block', () => {
   test('are refused outside a task', async () => {
+    const ended = await run(quiet(), () => traps.getCurrent());
     const calls = [
       () => traps.ioWaiting(0),
-      () => traps.cancelTask(null as never),
-      () => traps.schedulerWake(null as never),
+      () => traps.cancelTask(ended),
+      () => traps.schedulerWake(new SchedFIFO()),
       () => traps.getKernel(),
       () => traps.getCurrent(),
       () => traps.setTimeout(1),
