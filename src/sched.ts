@@ -3,6 +3,7 @@
  * the like of one's own. See the reference manual for an Event made of one.
  */
 
+import { describe } from './base/callable.ts';
 import { schedulerWait, schedulerWake, TaskList } from './traps.ts';
 
 /**
@@ -11,15 +12,20 @@ import { schedulerWait, schedulerWake, TaskList } from './traps.ts';
  */
 export abstract class SchedBase extends TaskList {
   /**
-   * Suspends the calling task here. Blocks; `reason` becomes the task's state name.
+   * Suspends the calling task here. Blocks; `reason` becomes the task's state name. Gives the value it is woken with.
    *
-   * **Cancellation:** the task leaves the list.
+   * **Cancellation:** the task leaves the list. One that has been woken stays so; the cancellation hits its next operation.
+   * @throws TypeError if `reason` is no string
    */
   suspend(reason: string): Promise<unknown> {
+    if (typeof reason !== 'string')
+      throw new TypeError(
+        `suspend() wants the name of a state, such as 'LOCK_ACQUIRE', not ${describe(reason)}.`,
+      );
     return schedulerWait(this, reason);
   }
 
-  /** Wakes up to `n` tasks. Does not block. */
+  /** Wakes up to `n` tasks, in the order they came. Does not block. */
   abstract wake(n?: number): Promise<void>;
 }
 
