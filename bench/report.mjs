@@ -23,6 +23,21 @@ export class Report {
     this.results.push({ name, unit, costs, limits });
   }
 
+  /** How much each got done, for the record. */
+  rates(rates, unit) {
+    const list = Object.entries(rates).map(
+      ([name, rate]) => `${name} ${Math.round(rate).toLocaleString('en')}`,
+    );
+    console.log(`  ${unit}: ${list.join(', ')}`);
+    this.results.push({ unit, rates });
+  }
+
+  /** Two costs compared that are not shown as such. */
+  ratio(name, value, limit) {
+    console.log(`  ${name}: ${value.toFixed(2)} ×, at most ${limit}: ${this.#judge(name, value, limit)}`);
+    this.results.push({ name, value, limit });
+  }
+
   /** A figure of Curio's alone. */
   atMost(name, value, limit, unit) {
     console.log(

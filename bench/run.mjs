@@ -1,9 +1,10 @@
 // npm run bench [name …]: builds Curio, then measures it beside its peers in one run.
 
+import { echoBenchmarks } from './io/echo.mjs';
 import { kernelBenchmarks } from './kernel/kernel.mjs';
 import { Report } from './report.mjs';
 
-const suites = { kernel: kernelBenchmarks };
+const suites = { kernel: kernelBenchmarks, echo: echoBenchmarks };
 
 const wanted = process.argv.slice(2);
 for (const name of wanted) {

@@ -12,7 +12,7 @@
  * return `pass` with the result, or `block`.
  */
 
-import { type AnyFunction, describe, isThenable } from './base/callable.ts';
+import { type AnyFunction, checkSeconds, describe, isThenable } from './base/callable.ts';
 import { type LogLevel, logTo } from './base/logger.ts';
 import { captureStack, userFrames } from './base/stack.ts';
 import {
@@ -25,6 +25,7 @@ import {
 } from './errors.ts';
 import { callingTask, outsideTasks } from './kernel/context.ts';
 import { FREE_OPERATIONS, handled, refuse } from './kernel/core.ts';
+import { waitForPromise } from './kernel/future.ts';
 import {
   type Claim,
   RESUME_CLAIM,
@@ -125,18 +126,7 @@ export function futureWait<T>(promise: PromiseLike<T>): Promise<T> {
   if (refusal !== null) return refusal;
   if (!isThenable(promise)) throw new TypeError(`wait() wants a promise, not ${describe(promise)}.`);
   note(task, 'futureWait', [promise]);
-  const slot = new WaitSlot();
-  const result = task.core.suspend<T>(task, 'FUTURE_WAIT', slot);
-  try {
-    promise.then(
-      (value) => slot.wake(value),
-      (error) => slot.fail(error),
-    );
-  } catch (error) {
-    // swallows: nothing; a thenable that throws from then() has failed.
-    slot.fail(error);
-  }
-  return result;
+  return waitForPromise(task, promise);
 }
 
 /**
@@ -153,6 +143,7 @@ export function cancelTask(
 ): Promise<boolean> {
   const caller = enter();
   if (caller === null) return refused('cancelTask()');
+  if (!(task instanceof TaskRecord)) throw new TypeError(`cancelTask() wants a task, not ${describe(task)}.`);
   note(caller, 'cancelTask', [task, exc]);
   return pass(caller, requestCancel(task, exc, caller, val));
 }
@@ -167,7 +158,8 @@ export function cancelTask(
 export function schedulerWait<T = unknown>(sched: TaskList, state: string): Promise<T> {
   const task = callingTask();
   if (task === undefined) return refused(`suspend('${state}')`);
-  return begin(task, `suspend('${state}')`) ?? block(task, state, sched);
+  // A pending cancellation comes before the arguments are looked at.
+  return begin(task, `suspend('${state}')`) ?? block(task, state, checkSched(sched, 'schedulerWait'));
 }
 
 /**
@@ -180,6 +172,7 @@ export function schedulerWait<T = unknown>(sched: TaskList, state: string): Prom
 export function schedulerWake(sched: TaskList, n = 1, value?: unknown, exc: unknown = null): Promise<void> {
   const task = enter();
   if (task === null) return refused('wake()');
+  checkSched(sched, 'schedulerWake');
   note(task, 'schedulerWake', [sched, n]);
   wakeSome(sched, n, exc === null ? RESUME_VALUE : RESUME_ERROR, exc === null ? value : exc);
   return pass(task, undefined);
@@ -218,11 +211,17 @@ export function sleep(seconds: number): Promise<number> {
   const core = task.core;
   const refusal = core.beginBlocking(task, 'sleep()');
   if (refusal !== null) return refusal;
+  checkSeconds(seconds, 'sleep');
   if (core.observers !== null) task.trap = { name: 'sleep', args: [seconds] };
   if (seconds <= 0) return core.yieldTurn(task, RESUME_CLAIM, CLOCK);
   // Infinity is no deadline: only a cancellation ends that sleep.
   if (seconds !== NEVER) task.sleepUntil = core.clock.now() + seconds;
   return core.suspend(task, 'TIME_SLEEP', null);
+}
+
+function checkSched(sched: TaskList, who: string): TaskList {
+  if (sched instanceof TaskList) return sched;
+  throw new TypeError(`${who}() wants a scheduling primitive, such as a SchedFIFO, not ${describe(sched)}.`);
 }
 
 /** Hands over the time at which a task goes on. */
@@ -239,6 +238,7 @@ const CLOCK: Claim = {
 export function setTimeout(seconds: number | null): Promise<number | null> {
   const task = enter();
   if (task === null) return refused('setTimeout()');
+  if (seconds !== null) checkSeconds(seconds, 'setTimeout');
   note(task, 'setTimeout', [seconds]);
   const previous = task.timeoutAt;
   if (seconds !== null) {
@@ -256,6 +256,7 @@ export function setTimeout(seconds: number | null): Promise<number | null> {
 export function unsetTimeout(previous: number | null): Promise<void> {
   const task = enter();
   if (task === null) return refused('unsetTimeout()');
+  if (previous !== null) checkSeconds(previous, 'unsetTimeout');
   note(task, 'unsetTimeout', [previous]);
   task.core.setTimeout(task, previous);
   if (task.pending instanceof TaskTimeout) task.pending = null;

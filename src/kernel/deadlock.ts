@@ -11,7 +11,10 @@ import { TaskList } from './tasklist.ts';
 const watching = new Set<DeadlockWatch>();
 
 function beforeExit(): void {
-  for (const watch of [...watching]) watch.declare();
+  let progress = false;
+  for (const watch of [...watching]) progress = watch.declare() || progress;
+  // Node asks again only if its loop has had something to do.
+  if (progress) setImmediate(() => {});
 }
 
 export class DeadlockWatch {
@@ -64,22 +67,22 @@ export class DeadlockWatch {
     this.#recall = null;
   }
 
-  /** Cancels all tasks, which may clean up; the run then rejects. */
-  declare(): void {
+  /** Cancels all tasks, which may clean up; the run then rejects. False if there is nothing to be done. */
+  declare(): boolean {
     const core = this.#core;
-    if (!core.resting) return;
+    if (!core.resting) return false;
     if (this.#error === null) {
       const table = taskTable(core.tasks, core.clock.now());
       this.#error = new DeadlockError(`Nothing can wake any of these tasks any more:\n${table}`);
       for (const record of core.tasks) {
         core.cancel(record, new TaskCancelled(undefined, { cause: this.#error }));
       }
-      if (!core.resting) return;
+      if (!core.resting) return true;
     }
     // Cancelling has not helped: what is left awaits promises that never settle, or has
     // swallowed its cancellation and blocked again.
-    for (const record of core.tasks) {
-      core.giveUp(record, new TaskCancelled(undefined, { cause: this.#error }));
-    }
+    const left = [...core.tasks];
+    for (const record of left) core.giveUp(record, new TaskCancelled(undefined, { cause: this.#error }));
+    return left.length > 0;
   }
 }
