@@ -48,6 +48,7 @@ const optional: Record<string, string> = {
 /** Constants, as the platform has them. */
 const constants: Record<string, RegExp> = {
   socket: /^(AF|SOCK|SOL|SO|IPPROTO|IP|IPV6|TCP|UDP|MSG|SHUT|SCM|AI|NI|EAI|INADDR|IPPORT|SOMAXCONN)(_|$)/,
+  file: /^SEEK_/,
   ssl: /^(CERT|OP|PROTOCOL|VERIFY)_/,
 };
 
