@@ -237,8 +237,9 @@ export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Si
     this.#serve();
   }
 
+  /** A signal is there that is reserved for nobody: chooses who gets it. */
   #serve(): void {
-    if (this.#waiting.length === 0 || this.#arrived.length <= this.#reserved) return;
+    if (this.#waiting.length === 0) return;
     this.#reserved++;
     wakeFirst(this.#waiting, RESUME_CLAIM, this.#claim);
   }

@@ -56,7 +56,10 @@ describe.each(table)('%s', (name, parent, code) => {
     expect(String(error)).toBe(`${name}: some text`);
     expect(error.stack).toContain(`${name}: some text`);
     expect(inspect(error)).toContain(`${name}: some text`);
-    expect(Object.keys(error)).not.toContain('code');
+    const enumerable: string[] = [];
+    for (const key in error) enumerable.push(key);
+    expect(enumerable).not.toContain('code');
+    expect(enumerable).not.toContain('name');
   });
 
   test('takes a message and a cause', () => {

@@ -3,6 +3,7 @@
 
 import { constants } from 'node:os';
 import {
+  DeadlockError,
   Event,
   Kernel,
   RuntimeError,
@@ -17,6 +18,7 @@ import {
 } from 'curio';
 import { cancelEverywhere, VirtualClock } from 'curio/testing';
 import { afterEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from './kit/garbage.ts';
 import { recorder } from './kit/recorder.ts';
 
 const quiet = () => ({ clock: new VirtualClock(), logger: recorder() });
@@ -99,6 +101,22 @@ describe('SignalQueue', () => {
       for (const task of [...tasks, own]) await task.join();
     });
     expect(log).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('reserves a signal for the task it was chosen for: whoever asks in between waits for the next', async () => {
+    const log: string[] = [];
+    await run(quiet(), async () => {
+      using signals = new SignalQueue('SIGUSR2');
+      const task = await spawn(async () => {
+        log.push(`chosen: ${await signals.get()}`);
+      });
+      await sleep(1);
+      arrives('SIGUSR2');
+      expect(task.state).toBe('READY');
+      await timeoutAfter(1, () => signals.get()).catch(() => log.push('in between: nothing'));
+      expect(signals.size()).toBe(0);
+    });
+    expect(log).toEqual(['chosen: SIGUSR2', 'in between: nothing']);
   });
 
   test('loses nothing to a cancellation or a timeout', async () => {
@@ -329,6 +347,38 @@ describe('the watch', () => {
     expect(listeners()).toBe(1);
     await long[Symbol.asyncDispose]();
     expect(listeners()).toBe(0);
+  });
+
+  test('is not kept by a kernel that lives on, once it was closed', async () => {
+    await using long = new Kernel(quiet());
+    const wait = (event: SignalEvent) => timeoutAfter(1, () => event.wait()).catch(() => {});
+    const event = new SignalEvent('SIGUSR2');
+    await long.run(() => wait(event));
+    event.close();
+    // Used once more, in a kernel that ends: with that kernel the watch ends, too.
+    await run(quiet(), () => wait(event));
+    expect(listeners()).toBe(0);
+
+    const refs: WeakRef<SignalEvent>[] = [];
+    for (let i = 0; i < 5; i++) {
+      await long.run(async () => {
+        using closed = new SignalEvent('SIGUSR2');
+        refs.push(new WeakRef(closed));
+        await wait(closed);
+      });
+    }
+    await collectGarbage();
+    expect(refs.map((ref) => ref.deref())).toEqual(Array(5).fill(undefined));
+  });
+
+  test('that was given up is no reason to live on: a deadlock is noticed', async () => {
+    using event = new SignalEvent('SIGUSR2');
+    await expect(
+      run(quiet(), async () => {
+        await timeoutAfter(1, () => event.wait()).catch(() => {});
+        await new Event().wait();
+      }),
+    ).rejects.toThrow(DeadlockError);
   });
 
   test('begins again when a task waits after it had ended', async () => {

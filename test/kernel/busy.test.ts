@@ -327,6 +327,19 @@ describe('an operation that still waits when its task ends', () => {
       );
       expect(semaphore.value).toBe(1);
     },
+    'a signal goes to the next who waits': async () => {
+      using signals = new SignalQueue('SIGUSR2');
+      let next!: Task<string>;
+      await chosen(
+        () => signals.get(),
+        async () => {
+          next = await spawn(() => signals.get());
+          await sleep(0);
+          process.emit('SIGUSR2', 'SIGUSR2');
+        },
+      );
+      expect(await next.join()).toBe('SIGUSR2');
+    },
     'a signal is there for the next': async () => {
       using signals = new SignalQueue('SIGUSR2');
       await chosen(
