@@ -5,13 +5,14 @@
 
 import { Activation } from './activation.ts';
 import { type Callable, callable, describe, isOptions } from './base/callable.ts';
-import { type Logger, logTo } from './base/logger.ts';
+import { type Logger, logTo, stderrLogger } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
 import { schedtrace } from './debug.ts';
 import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
 import { Core } from './kernel/core.ts';
+import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
 import { Task } from './task.ts';
 
@@ -69,8 +70,8 @@ export interface KernelRunOptions {
  */
 export class Kernel implements AsyncDisposable {
   readonly #core: Core;
-  readonly #activations: Activation[] = [];
-  #makers: Maker[];
+  readonly #runs: Runs;
+  #makers: Maker[] | null;
   /** From the call of `run()` until it settles: the main task, then the shutdown if one was asked for. */
   #busy = false;
 
@@ -85,10 +86,10 @@ export class Kernel implements AsyncDisposable {
       clock: options.clock,
       logger: options.logger,
       stacks: options.stacks ?? process.env.CURIO_STACKS === '1',
-      activations: this.#activations,
       ready: options.ready,
     });
     this.#core.owner = this;
+    this.#runs = new Runs(this.#core);
   }
 
   /**
@@ -112,14 +113,13 @@ export class Kernel implements AsyncDisposable {
   }
 
   async #run(options: KernelRunOptions, target: unknown, args: unknown[]): Promise<unknown> {
-    const core = this.#core;
     const caller = callingTask();
     if (caller !== undefined && !caller.terminated) {
       throw new RuntimeError('run() was called inside a task. Tasks start others with spawn(fn).');
     }
     if (this.#busy)
       throw new RuntimeError('This kernel is already running. Start further tasks inside it with spawn(fn).');
-    if (core.closed) throw new RuntimeError('This kernel has been shut down. Make a new Kernel.');
+    if (this.#runs.closed) throw new RuntimeError('This kernel has been shut down. Make a new Kernel.');
     this.#busy = true;
     try {
       this.#activate();
@@ -134,32 +134,33 @@ export class Kernel implements AsyncDisposable {
     let result: unknown;
     try {
       if (target !== undefined && target !== null)
-        result = await core.run(callable(target, 'run'), args, options.signal);
-      else if (!options.shutdown) await core.cycle();
+        result = await this.#runs.run(callable(target, 'run'), args, options.signal);
+      else if (!options.shutdown) await this.#runs.cycle();
     } catch (error) {
       if (options.shutdown) {
-        await core.shutdown().catch((late) => {
+        await this.#runs.shutdown().catch((late) => {
           // swallows: one error can come out of run(), and that is the main task's own.
           logTo(core.reports.logger, 'error', `Shutting down: ${errorText(late)}`);
         });
       }
       throw error;
     }
-    if (options.shutdown) await core.shutdown();
+    if (options.shutdown) await this.#runs.shutdown();
     return result;
   }
 
   /** At the first run: makes the activations that were given as classes, and tells them all. */
   #activate(): void {
-    const made = this.#makers.map((make) => make());
-    this.#makers = [];
-    this.#activations.push(...made);
-    this.#core.prepare();
+    const makers = this.#makers;
+    if (makers === null) return;
+    const made = makers.map((make) => make());
+    this.#makers = null;
+    this.#core.observe(made);
   }
 
   /** Shuts the kernel down: `run({ shutdown: true })`. Does nothing if that has been done. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#core.closed) await this.run({ shutdown: true });
+    if (!this.#runs.closed) await this.run({ shutdown: true });
   }
 }
 
@@ -210,6 +211,13 @@ export function run(...call: unknown[]): Promise<unknown> {
   const options = isOptions(call[0]) ? (call.shift() as RunOptions) : {};
   const [target, ...args] = call;
   const fn = callable(target, 'run') as () => unknown;
-  const { signal, withMonitor: _, ...kernelOptions } = options;
+  const { signal, withMonitor, ...kernelOptions } = options;
+  if (withMonitor ?? process.env.CURIOMONITOR === '1') {
+    logTo(
+      options.logger ?? stderrLogger,
+      'warn',
+      'This version of Curio has no monitor yet: the program runs without one.',
+    );
+  }
   return new Kernel(kernelOptions).run({ shutdown: true, signal }, fn, ...(args as []));
 }

@@ -24,7 +24,7 @@ import {
   WriteResourceBusy,
 } from './errors.ts';
 import { callingTask, outsideTasks } from './kernel/context.ts';
-import { FREE_OPERATIONS, handled, refuse } from './kernel/core.ts';
+import { FREE_OPERATIONS } from './kernel/core.ts';
 import { waitForPromise } from './kernel/future.ts';
 import {
   type Claim,
@@ -35,6 +35,7 @@ import {
   type TaskState,
   type Waitable,
 } from './kernel/record.ts';
+import { handled, refuse } from './kernel/rejection.ts';
 import { title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
@@ -463,7 +464,7 @@ export function report(task: TaskRecord, level: LogLevel, message: string): void
 
 /** Registers what the caller's kernel must close when it shuts down, in order. */
 export function atShutdown(task: TaskRecord, hook: () => unknown): void {
-  task.core.atShutdown(hook);
+  task.core.hooks.push(hook);
 }
 
 /** Something that Node does not count as work to do may wake this task: its process stays alive until `release`. */

@@ -14,7 +14,7 @@
  *   while a task was still "running", parks it in PROMISE_WAIT, and goes on.
  * - After a burst of switches the next one goes through `setImmediate`
  *   (`#breathe`), so that I/O, timers and signals get their turn.
- * - A task's first step is a resumption like any other (`start`), never a call
+ * - A task's first step is a resumption like any other (`start` in body.ts), never a call
  *   inside its spawner's stack.
  */
 
@@ -22,12 +22,12 @@ import type { Activation } from '../activation.ts';
 import type { AnyFunction } from '../base/callable.ts';
 import { type Logger, stderrLogger } from '../base/logger.ts';
 import { captureStack } from '../base/stack.ts';
-import { CancelledError, type RuntimeError, TaskCancelled, TaskTimeout } from '../errors.ts';
+import { type RuntimeError, TaskTimeout } from '../errors.ts';
 import { Alarm } from './alarm.ts';
+import { start } from './body.ts';
 import { Burst } from './burst.ts';
 import { type Clock, realClock } from './clock.ts';
-import { becomeTask, callingTask, prepareContext } from './context.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, earlier } from './deadlines.ts';
 import { DeadlockWatch } from './deadlock.ts';
 import { KeepAlive } from './keepalive.ts';
 import { Observers } from './observers.ts';
@@ -42,9 +42,9 @@ import {
   type TaskState,
   type Waitable,
 } from './record.ts';
+import { handled, refuse } from './rejection.ts';
 import { busyError, finishedError, Reports } from './reports.ts';
 import { Roster } from './roster.ts';
-import { shutDown } from './shutdown.ts';
 import { TaskList } from './tasklist.ts';
 import { abortSignals, spendTimeouts, voidTimeouts } from './timeouts.ts';
 
@@ -60,14 +60,12 @@ export interface CoreOptions {
   clock?: Clock;
   logger?: Logger;
   stacks?: boolean;
-  activations?: Activation[];
   /** The ready queue; another one can serve tasks in another order. */
   ready?: TaskList;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
 const RESOLVED = Promise.resolve();
-const nothing = () => {};
 
 /** Operations a task may do in a row without ever having to wait, before one of them yields. */
 export const FREE_OPERATIONS = 1000;
@@ -90,6 +88,10 @@ export class Core {
   /** Null while nobody watches. */
   observers: Observers | null = null;
   stacks: boolean;
+  /** True from the beginning of a run to its end; otherwise the tasks stand still. */
+  active = false;
+  /** The run may still be aborted from outside. */
+  canAbort = false;
   /** True while this kernel runs, no task is ready, and none runs. */
   resting = false;
   /** The public face of this kernel, for activations and `getKernel()`. */
@@ -97,22 +99,19 @@ export class Core {
   readonly clock: Clock;
   readonly reports: Reports;
   readonly keepAlive = new KeepAlive();
+  readonly deadlock = new DeadlockWatch(this);
+  readonly patience: Patience;
+  /** What shutdown must close, in order. */
+  readonly hooks: (() => unknown)[] = [];
 
   readonly #taskClass: TaskClass;
   readonly #ready: TaskList;
   readonly #deadlines = new Deadlines();
   readonly #alarm: Alarm;
   readonly #burst = new Burst();
-  readonly #patience: Patience;
-  readonly #deadlock = new DeadlockWatch(this);
-  readonly #activations: Activation[];
-  readonly #hooks: (() => unknown)[] = [];
 
-  #state: 'stopped' | 'active' | 'closed' = 'stopped';
-  #everRan = false;
   #breathing = false;
   #armed = false;
-  #canAbort = false;
   #stepsLeft = NEVER;
   #main: TaskRecord | null = null;
   #finish: (() => void) | null = null;
@@ -122,18 +121,9 @@ export class Core {
     this.clock = options.clock ?? realClock;
     this.reports = new Reports(options.logger ?? stderrLogger);
     this.stacks = options.stacks ?? false;
-    this.#activations = options.activations ?? [];
     this.#ready = options.ready ?? new TaskList();
     this.#alarm = new Alarm(this.clock, this.#onAlarm);
-    this.#patience = new Patience(this.clock, (record, seconds) => this.reports.swallowed(record, seconds));
-  }
-
-  get active(): boolean {
-    return this.#state === 'active';
-  }
-
-  get closed(): boolean {
-    return this.#state === 'closed';
+    this.patience = new Patience(this.clock, (record, seconds) => this.reports.swallowed(record, seconds));
   }
 
   // ---- May it block? --------------------------------------------------------------------
@@ -191,7 +181,6 @@ export class Core {
     options: SpawnOptions = {},
   ): TaskRecord {
     const record = new this.#taskClass(this, parent, fn, args, options.daemon === true, options.name);
-    if (parent !== null && parent.locals !== null) record.locals = copyLocals(parent.locals);
     // Through a promise like any other wait: the body runs in a turn of its own, and in whatever asynchronous
     // context (the user's, too) its spawner was in.
     record.promise = new Promise(keepResolve);
@@ -401,7 +390,7 @@ export class Core {
     const next = this.#deadlines.next;
     if (next === null) {
       this.#alarm.clear();
-      if (!this.keepAlive.held && !this.#canAbort) this.#deadlock.atRest();
+      if (!this.keepAlive.held && !this.canAbort) this.deadlock.atRest();
     } else if (!this.#alarm.set(next)) {
       this.resting = false;
       this.#breathe();
@@ -419,7 +408,7 @@ export class Core {
     if (!this.resting) return;
     this.resting = false;
     this.#burst.afterRest();
-    this.#deadlock.stirred();
+    this.deadlock.stirred();
     // A clock that jumps must not do so while tasks are busy. One that ticks may ring early.
     if (this.clock.stalled !== undefined) this.#alarm.clear();
   }
@@ -441,7 +430,7 @@ export class Core {
   }
 
   #due(record: TaskRecord, now: number): void {
-    const waiting = isWaiting(record);
+    const waiting = record.waiting;
     const { sleepUntil, timeoutAt } = record;
     const overslept = sleepUntil !== null && sleepUntil <= now;
     const timedOut = timeoutAt !== null && timeoutAt <= now;
@@ -457,7 +446,7 @@ export class Core {
       if (record.pending === null || record.pending instanceof TaskTimeout) this.throwInto(record, exc);
     }
     // Shielded from the timeout, it waits on.
-    if (isWaiting(record)) {
+    if (record.waiting) {
       const next = earlier(record.sleepUntil, record.timeoutAt);
       if (next !== null) this.#deadlines.set(record, next);
     }
@@ -480,7 +469,7 @@ export class Core {
     target.cancelled = true;
     this.setTimeout(target, null);
     voidTimeouts(target);
-    if (!target.hidden) this.#patience.begin(target);
+    if (!target.hidden) this.patience.begin(target);
     this.throwInto(target, exc);
     return true;
   }
@@ -490,7 +479,7 @@ export class Core {
     record.pending = exc;
     if (record.shield > 0) return;
     abortSignals(record, exc);
-    if (!isWaiting(record)) return;
+    if (!record.waiting) return;
     record.pending = null;
     record.waitingIn?.remove(record);
     this.wake(record, RESUME_ERROR, exc);
@@ -516,7 +505,7 @@ export class Core {
     record.outcome = outcome;
     record.args = record.timeouts = record.locals = record.pending = null;
     this.#deadlines.remove(record);
-    if (record.cancelled) this.#patience.end(record);
+    if (record.cancelled) this.patience.end(record);
     if (!record.hidden) this.#bury(record);
     if (record.joiners !== null) this.wakeAll(record.joiners, RESUME_CLAIM, record);
     if (record.waiters !== null) this.wakeAll(record.waiters, RESUME_VALUE, undefined);
@@ -548,17 +537,7 @@ export class Core {
 
   #bury(record: TaskRecord): void {
     this.tasks.delete(record);
-    if (record !== this.#main) {
-      const crashed = record.failed && !isCancellation(record.outcome);
-      const expected =
-        record.joined ||
-        record.daemon ||
-        record.cancelled ||
-        record.joiners !== null ||
-        record.onEnd !== null;
-      if (crashed) this.reports.crash(record);
-      else if (!expected) this.reports.unjoined(record);
-    }
+    if (record !== this.#main) this.reports.ended(record);
     if (this.observers !== null) {
       this.observers.suspended(record);
       this.observers.terminated(record);
@@ -567,115 +546,45 @@ export class Core {
 
   // ---- Runs -----------------------------------------------------------------------------
 
-  /** Called before each run; the first one makes the activations known. */
-  prepare(): void {
-    if (this.#everRan) return;
-    this.#everRan = true;
-    prepareContext();
-    if (this.#activations.length === 0) return;
-    this.observers = new Observers(this.#activations, this.reports.logger);
+  /** From now on activations see what happens. */
+  observe(activations: Activation[]): void {
+    if (activations.length === 0) return;
+    this.observers = new Observers(activations, this.reports.logger);
     this.observers.activate(this.owner as Parameters<Activation['activate']>[0]);
   }
 
-  /** Runs a main task until it ends; the other tasks then stand still. */
-  async run(
-    fn: AnyFunction,
-    args: readonly unknown[],
-    signal?: AbortSignal,
-    hidden = false,
-  ): Promise<unknown> {
-    const main = this.spawn(null, fn, args, { hidden });
-    const abort = () => this.cancel(main, new TaskCancelled(undefined, { cause: signal?.reason }));
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
-    this.#canAbort = signal !== undefined;
-    try {
-      await this.#start(main);
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      this.#canAbort = false;
-    }
-    this.#deadlock.check();
-    if (main.failed) throw main.outcome;
-    return main.outcome;
-  }
-
-  /** One scheduling cycle: I/O and timers that are due, then one step of each task that is ready. */
-  async cycle(): Promise<void> {
-    this.#state = 'active';
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#expire();
-    this.#stepsLeft = this.#ready.length;
-    await this.#start(null);
-    this.#stepsLeft = NEVER;
-  }
-
-  /** Cancels every task left, newest first, waits for each; closes what was registered; the kernel is closed then. */
-  async shutdown(): Promise<void> {
-    try {
-      await this.run(() => shutDown(this, this.#hooks), [], undefined, true);
-    } finally {
-      this.#state = 'closed';
-      this.#patience.stop();
-      this.reports.neverJoined();
-    }
-  }
-
-  /** Registers what shutdown must close, in order. */
-  atShutdown(hook: () => unknown): void {
-    this.#hooks.push(hook);
-  }
-
-  #start(main: TaskRecord | null): Promise<void> {
+  /** Lets the tasks run until this one, which is among them, has ended. */
+  begin(main: TaskRecord | null): Promise<void> {
     this.#main = main;
-    this.#state = 'active';
+    this.active = true;
     this.#burst.afterRest();
-    this.#deadlock.begin();
+    this.deadlock.begin();
     return new Promise((resolve) => {
       this.#finish = resolve;
       this.#dispatch();
     });
   }
 
+  /** Does what is due, and lets each task run that is ready then, for one step. */
+  async beginCycle(): Promise<void> {
+    this.#expire();
+    this.#stepsLeft = this.#ready.length;
+    await this.begin(null);
+    this.#stepsLeft = NEVER;
+  }
+
   #stop(): void {
-    this.#state = 'stopped';
+    this.active = false;
     this.resting = false;
     this.running = null;
     this.#main = null;
     this.#alarm.clear();
-    this.#deadlock.end();
+    this.deadlock.end();
     this.keepAlive.stop();
     const finish = this.#finish;
     this.#finish = null;
     finish?.();
   }
-}
-
-/** A task's first turn. */
-function start(record: TaskRecord): void {
-  becomeTask(record);
-  const { fn } = record;
-  const args = record.args as never[];
-  record.args = null;
-  let outcome: unknown;
-  try {
-    outcome = fn(...args);
-  } catch (error) {
-    // swallows: nothing; whatever ended the task, CancelledError included, is its outcome.
-    return record.core.terminate(record, true, error);
-  }
-  void Promise.resolve(outcome).then(succeeded, failed);
-}
-
-// These find their task by the context they run in, and so are not made anew for each.
-function succeeded(value: unknown): void {
-  const record = callingTask() as TaskRecord;
-  record.core.terminate(record, false, value);
-}
-
-function failed(error: unknown): void {
-  const record = callingTask() as TaskRecord;
-  record.core.terminate(record, true, error);
 }
 
 function deliverPending(record: TaskRecord): Promise<never> {
@@ -684,44 +593,7 @@ function deliverPending(record: TaskRecord): Promise<never> {
   return refuse(exc);
 }
 
-/** Whoever awaits the promise still gets its error; if nobody does, that is no reason for Node to end the process. */
-export function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.then(undefined, nothing);
-  return promise;
-}
-
-/** A rejected promise that does not count as unhandled if the user forgot to await it. */
-export function refuse(error: unknown): Promise<never> {
-  return handled(Promise.reject(error));
-}
-
 function fail(promise: Promise<unknown>, resolve: (value: unknown) => void, error: unknown): void {
   void handled(promise);
   resolve(Promise.reject(error));
-}
-
-/** True from the beginning of a wait until the task has been chosen. */
-function isWaiting(record: TaskRecord): boolean {
-  return record.promise !== null && record.state !== 'READY' && record.state !== 'RUNNING';
-}
-
-function isCancellation(outcome: unknown): boolean {
-  try {
-    return outcome instanceof CancelledError;
-  } catch {
-    // swallows: nothing; a proxy that was thrown refuses to say what it is.
-    return false;
-  }
-}
-
-/** A child starts with its parent's values; what either sets later stays its own. */
-function copyLocals(locals: Map<object, object>): Map<object, object> {
-  const copy = new Map<object, object>();
-  for (const [local, values] of locals) copy.set(local, Object.assign(Object.create(null), values));
-  return copy;
-}
-
-function earlier(a: number | null, b: number | null): number | null {
-  if (a === null) return b;
-  return b === null || a <= b ? a : b;
 }

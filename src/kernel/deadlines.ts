@@ -91,3 +91,9 @@ function before(a: TaskRecord, b: TaskRecord): boolean {
   const difference = (a.deadline as number) - (b.deadline as number);
   return difference < 0 || (difference === 0 && a.deadlineOrder < b.deadlineOrder);
 }
+
+/** The earlier of two deadlines, of which either may be missing. */
+export function earlier(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null || a <= b ? a : b;
+}

@@ -146,11 +146,20 @@ export class TaskRecord {
     this.args = args;
     this.daemon = daemon;
     this.name = name ?? functionName(fn);
+    if (parent !== null && parent.locals !== null) this.locals = copyLocals(parent.locals);
   }
 
   /** True once the task has ended. */
   get terminated(): boolean {
     return this.state === 'TERMINATED';
+  }
+
+  /**
+   * True from the beginning of a wait until the task has been chosen.
+   * @internal
+   */
+  get waiting(): boolean {
+    return this.promise !== null && this.state !== 'READY' && this.state !== 'RUNNING';
   }
 
   /**
@@ -177,3 +186,10 @@ export type TaskClass = new (
   daemon: boolean,
   name?: string,
 ) => TaskRecord;
+
+/** A child starts with its parent's values; what either sets later stays its own. */
+function copyLocals(locals: Map<object, object>): Map<object, object> {
+  const copy = new Map<object, object>();
+  for (const [local, values] of locals) copy.set(local, Object.assign(Object.create(null), values));
+  return copy;
+}

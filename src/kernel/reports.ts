@@ -5,7 +5,7 @@
 
 import { type Logger, logTo } from '../base/logger.ts';
 import { errorText, userFrames } from '../base/stack.ts';
-import { RuntimeError, TaskBusyError } from '../errors.ts';
+import { CancelledError, RuntimeError, TaskBusyError } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
 /** How many tasks that were never joined are remembered by name; the rest is only counted. */
@@ -46,7 +46,14 @@ export class Reports {
     );
   }
 
-  /** A task has ended, and so far nobody has joined it. */
+  /** A task has ended, and not as a main task. */
+  ended(record: TaskRecord): void {
+    const { joined, daemon, cancelled, joiners, onEnd } = record;
+    if (record.failed && !isCancellation(record.outcome)) this.crash(record);
+    else if (!joined && !daemon && !cancelled && joiners === null && onEnd === null) this.unjoined(record);
+  }
+
+  /** So far nobody has joined it. */
   unjoined(record: TaskRecord): void {
     record.missed = true;
     if (this.#unjoined.size < REMEMBERED) this.#unjoined.set(record.id, record.name);
@@ -79,6 +86,15 @@ export class Reports {
     if (this.#more > 0) logTo(this.logger, 'warn', `Tasks never joined: ${this.#more} more.`);
     this.#unjoined.clear();
     this.#more = 0;
+  }
+}
+
+function isCancellation(outcome: unknown): boolean {
+  try {
+    return outcome instanceof CancelledError;
+  } catch {
+    // swallows: nothing; a proxy that was thrown refuses to say what it is.
+    return false;
   }
 }
 
