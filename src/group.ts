@@ -82,6 +82,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   readonly #claim: Claim = {
     take: () => {
       this.#reserved--;
+      return this.#firstFinished();
     },
     refuse: () => {
       this.#reserved--;
@@ -177,7 +178,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
       wakeFirst(this.#waiting, RESUME_CLAIM, this.#claim);
     }
     if (this.#waiting.length > 0 && !this.#moreWillEnd(null))
-      wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, undefined);
+      wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, null);
   }
 
   /** False if `caller` would wait for ever: no member runs but those that wait here themselves. */
@@ -199,29 +200,45 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   nextDone(): Promise<Task<T> | null> {
     const caller = enterComposite('TaskGroup.nextDone()');
     if (caller === null) return refused('TaskGroup.nextDone()');
-    return this.#mustWait(caller) ? handled(this.#nextDone(caller)) : pass(caller, this.#takeFinished());
+    // Who has been chosen and has not run yet is not to be overtaken.
+    const unreserved = this.#finished.size - this.#reserved;
+    if (unreserved > 0 ? this.#reserved > 0 : this.#moreWillEnd(caller))
+      return handled(this.#nextDone(caller));
+    return pass(caller, unreserved > 0 ? this.#takeOut(this.#firstFinished()) : null);
   }
 
   async #nextDone(caller: TaskRecord): Promise<Task<T> | null> {
-    do await this.#untilDone(caller, 'TaskGroup.nextDone()');
-    while (this.#mustWait(caller));
-    return this.#takeFinished();
+    let task: Task<T> | null;
+    do {
+      task = await this.#untilDone(caller, 'TaskGroup.nextDone()');
+      // It may have come back from somebody who ended without taking it.
+      if (task === null && this.#finished.size > this.#reserved) task = this.#firstFinished();
+    } while (task === null && this.#moreWillEnd(caller));
+    return this.#takeOut(task);
   }
 
-  #mustWait(caller: TaskRecord): boolean {
-    return this.#finished.size <= this.#reserved && this.#moreWillEnd(caller);
-  }
-
-  #takeFinished(): Task<T> | null {
+  #firstFinished(): Task<T> | null {
     const [task] = this.#finished;
-    if (task === undefined || this.#finished.size <= this.#reserved) return null;
+    if (task === undefined) return null;
+    this.#finished.delete(task);
+    return task;
+  }
+
+  #takeOut(task: Task<T> | null): Task<T> | null {
+    if (task === null) return null;
     this.#forget(task);
     markReaped(task);
     return task;
   }
 
-  #untilDone(caller: TaskRecord, operation: string): Promise<void> {
-    return begin(caller, operation) ?? block(caller, 'TASK_JOIN', this.#waiting);
+  /** Waits for a member to end, and gives it; null when none will, or when somebody else has it. */
+  #untilDone(caller: TaskRecord, operation: string): Promise<Task<T> | null> {
+    const refusal = begin(caller, operation);
+    if (refusal !== null) return refusal;
+    const done = block<Task<T> | null>(caller, 'TASK_JOIN', this.#waiting);
+    // One may have ended already, behind those that are reserved for others.
+    this.#serve();
+    return done;
   }
 
   /**
@@ -267,7 +284,8 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
       while (this.#wait !== null) {
         for (const task of this.#finished) if (this.#collect(task)) return;
         if (!this.#moreWillEnd(caller)) return;
-        await this.#untilDone(caller, 'TaskGroup.join()');
+        const task = await this.#untilDone(caller, 'TaskGroup.join()');
+        if (task !== null && this.#collect(task)) return;
       }
     } finally {
       await this.#reap(caller);

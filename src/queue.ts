@@ -134,14 +134,22 @@ export class Queue<T> implements AsyncIterable<T> {
   get(): Promise<T> {
     const task = enter();
     if (task === null) return refused('Queue.get()');
-    if (this.#store.length <= this.#reserved)
-      return begin(task, 'Queue.get()') ?? block(task, 'QUEUE_GET', this.#getters);
+    if (this.#store.length === 0 || this.#reserved > 0) return this.#waitInLine(task);
     try {
       return pass(task, this.#take());
     } catch (error) {
       // swallows: nothing; operations reject, also when a comparator throws.
       return fail(task, error);
     }
+  }
+
+  #waitInLine(task: TaskRecord): Promise<T> {
+    const refusal = begin(task, 'Queue.get()');
+    if (refusal !== null) return refusal;
+    const item = block<T>(task, 'QUEUE_GET', this.#getters);
+    // There may be an item that nobody has been chosen for, behind those of getters that have not run yet.
+    this.#serve();
+    return item;
   }
 
   /**

@@ -18,8 +18,8 @@ export interface UniversalQueueOptions {
   maxsize?: number;
 }
 
-/** An item that was given back, with its place in the order of all that were given out. */
-interface Returned<T> {
+/** An item with its place in the order of all that were given out. */
+interface Placed<T> {
   item: T;
   place: number;
 }
@@ -43,7 +43,7 @@ export class UniversalQueue<T> implements AsyncIterable<T> {
   readonly maxsize: number;
   readonly #items = new Deque<T>();
   /** Older than all of `#items`, in the order of their places. */
-  readonly #returned: Returned<T>[] = [];
+  readonly #returned: Placed<T>[] = [];
   readonly #getters = new Line<T>();
   readonly #putters = new Line<void>();
   readonly #joiners = new Line<void>();
@@ -93,9 +93,13 @@ export class UniversalQueue<T> implements AsyncIterable<T> {
    */
   get(): Promise<T> {
     const task = enter();
-    if (this.#available > 0) return done(task, this.#take());
-    if (this.#shut) return failed(task, shutDown());
-    return this.#getters.wait(task, 'UniversalQueue.get()');
+    // Tasks that have been chosen and have not run yet are not to be overtaken by another.
+    const inLine = task !== null && this.#onTheirWay > 0;
+    if (this.#available > 0 && !inLine) return done(task, this.#take());
+    if (this.#available === 0 && this.#shut) return failed(task, shutDown());
+    const item = this.#getters.wait(task, 'UniversalQueue.get()');
+    this.#serve();
+    return item;
   }
 
   /**
@@ -167,9 +171,23 @@ export class UniversalQueue<T> implements AsyncIterable<T> {
   }
 
   #take(): T {
-    const item = this.#returned.length > 0 ? this.#returned.shift()!.item : (this.#items.shift() as T);
+    const { item } = this.#next();
     this.#admit();
     return item;
+  }
+
+  #next(): Placed<T> {
+    return this.#returned.shift() ?? { item: this.#items.shift() as T, place: ++this.#place };
+  }
+
+  /** Gives what is there to those who wait for it. */
+  #serve(): void {
+    for (
+      let getter = this.#getters.first;
+      getter !== undefined && this.#available > 0;
+      getter = this.#getters.first
+    )
+      this.#give(getter, this.#next());
   }
 
   /** Lets putters in as long as there is room. */
@@ -186,12 +204,12 @@ export class UniversalQueue<T> implements AsyncIterable<T> {
 
   #add(item: T): void {
     this.#unfinished++;
-    const getter = this.#getters.first;
-    if (getter === undefined) this.#items.push(item);
-    else this.#give(getter, item, ++this.#place);
+    this.#items.push(item);
+    this.#serve();
   }
 
-  #give(getter: Waiter<T>, item: T, place: number): void {
+  #give(getter: Waiter<T>, placed: Placed<T>): void {
+    const { item } = placed;
     if (getter.task === null) return getter.choose(item);
     this.#onTheirWay++;
     getter.choose(item, {
@@ -201,22 +219,18 @@ export class UniversalQueue<T> implements AsyncIterable<T> {
       },
       refused: () => {
         this.#onTheirWay--;
-        this.#giveBack(item, place);
+        this.#giveBack(placed);
       },
     });
   }
 
   /** A task that was chosen for the item has ended without taking it. */
-  #giveBack(item: T, place: number): void {
-    const getter = this.#getters.first;
-    if (getter === undefined) {
-      const later = this.#returned.findIndex((other) => other.place > place);
-      this.#returned.splice(later < 0 ? this.#returned.length : later, 0, { item, place });
-    } else {
-      this.#give(getter, item, place);
-      // An ordinary promise has it at once, which makes room.
-      this.#admit();
-    }
+  #giveBack(placed: Placed<T>): void {
+    const later = this.#returned.findIndex((other) => other.place > placed.place);
+    this.#returned.splice(later < 0 ? this.#returned.length : later, 0, placed);
+    this.#serve();
+    // An ordinary promise has it at once, which makes room.
+    this.#admit();
   }
 
   toString(): string {
