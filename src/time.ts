@@ -123,7 +123,9 @@ export class TimeoutScope<R = never> {
 function wasMissed(task: TaskRecord, frame: TimeoutFrame): boolean {
   // Once a timeout has been delivered, or the task cancelled, what limits the task is a later deadline, or none.
   if (task.timeoutAt !== null && task.timeoutAt <= frame.deadline) return true;
-  return task.pending instanceof TaskTimeout && task.shield === 0;
+  // One that is pending came while the task was shielded, or had been woken already, or, without an operation, while
+  // it awaited an ordinary promise.
+  return task.pending instanceof TaskTimeout && task.operation === '';
 }
 
 function outerTimeout(error: TaskTimeout): TimeoutCancellationError {
