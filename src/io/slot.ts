@@ -111,8 +111,8 @@ export class Slot extends WaitSlot implements Claim {
     const attempt = this.#attempt;
     let result: unknown;
     try {
-      if (this.#handle.closed) throw closedError(this.#direction === 'reader' ? 'read' : 'write');
       if (attempt !== null) result = attempt(this.#handle, this.#a, this.#b, this.#c);
+      else if (this.#handle.closed) throw closedError(this.#direction === 'reader' ? 'read' : 'write');
       if (result === null) this.#handle.arm(this.#direction);
     } catch (error) {
       this.#forget();

@@ -20,7 +20,12 @@ const EMPTY = Buffer.alloc(0);
 export class Input {
   readonly #stream: Readable;
   readonly #onReadable: () => void;
-  #reading = false;
+  // Node hands over each chunk as it comes, which costs half of what asking for it does. One that finds another one
+  // waiting here stops the stream, until both have been received.
+  #first: Buffer | null = null;
+  #second: Buffer | null = null;
+  #stopped = true;
+  #started = false;
   #ended = false;
   #gone: boolean;
 
@@ -36,14 +41,30 @@ export class Input {
     });
   }
 
-  /** From now on Node reads ahead. Not before somebody wants to read: nothing is taken from a peer that nobody listens to. */
+  /** From now on Node reads. Not before somebody wants to: nothing is taken from a peer that nobody listens to. */
   start(): void {
-    if (this.#reading) return;
-    this.#reading = true;
-    if (this.#stream.readableEnded) this.#ended = true;
-    else this.#stream.on('end', this.#onEnd);
-    this.#stream.on('readable', this.#onReadable);
+    if (!this.#stopped) return;
+    if (!this.#started) {
+      this.#started = true;
+      if (this.#stream.readableEnded) this.#ended = true;
+      this.#stream.on('end', this.#onEnd);
+      this.#stream.on('data', this.#onData);
+    }
+    this.#stopped = false;
+    this.#stream.resume();
   }
+
+  readonly #onData = (data: Buffer | string): void => {
+    const chunk =
+      typeof data === 'string' ? Buffer.from(data, this.#stream.readableEncoding ?? 'utf8') : data;
+    if (this.#first === null) this.#first = chunk;
+    else {
+      this.#second = this.#second === null ? chunk : Buffer.concat([this.#second, chunk]);
+      this.#stopped = true;
+      this.#stream.pause();
+    }
+    this.#onReadable();
+  };
 
   readonly #onEnd = (): void => {
     this.#ended = true;
@@ -52,36 +73,42 @@ export class Input {
 
   /** True if `recv` would not come back with empty hands. */
   get ready(): boolean {
-    return this.#stream.readableLength > 0 || this.#ended || this.#gone || this.#stream.errored !== null;
+    return this.#first !== null || this.#ended || this.#gone || this.#stream.errored !== null;
   }
 
   recv(maxbytes: number, flags: number): Buffer | null {
-    const peek = peeks(flags);
-    this.start();
-    const stream = this.#stream;
+    const peek = flags !== 0 && peeks(flags);
     if (maxbytes === 0) return EMPTY;
-    // `read(n)` gives nothing while there are fewer than n.
-    let chunk = stream.readableLength > maxbytes ? stream.read(maxbytes) : stream.read();
-    if (chunk !== null) {
-      if (typeof chunk === 'string') chunk = Buffer.from(chunk, stream.readableEncoding ?? 'utf8');
-      if (peek) stream.unshift(chunk);
-      return chunk;
+    const chunk = this.#first;
+    if (chunk === null) {
+      if (this.#ended) return EMPTY;
+      if (this.#stream.errored) throw this.#stream.errored;
+      if (this.#gone) throw closedError('read');
+      this.start();
+      return null;
     }
-    if (this.#ended) return EMPTY;
-    if (stream.errored !== null) throw stream.errored;
-    if (this.#gone) throw closedError('read');
-    return null;
+    const part = chunk.length <= maxbytes ? chunk : chunk.subarray(0, maxbytes);
+    if (peek) return Buffer.from(part);
+    if (part === chunk) {
+      this.#first = this.#second;
+      this.#second = null;
+    } else this.#first = chunk.subarray(maxbytes);
+    return part;
   }
 
-  /** From now on somebody else reads. What Node has read ahead is still in its stream. */
+  /** From now on somebody else reads. What has come already is in Node's stream again. */
   leave(): void {
-    this.#stream.off('readable', this.#onReadable);
-    this.#stream.off('end', this.#onEnd);
+    const stream = this.#stream;
+    stream.off('data', this.#onData);
+    stream.off('end', this.#onEnd);
+    stream.pause();
+    for (const chunk of [this.#second, this.#first]) if (chunk !== null) stream.unshift(chunk);
+    this.#first = this.#second = null;
+    this.#stopped = false;
   }
 
   /** No more is waited for: after what has come already, the end of input comes next. */
   stop(): void {
-    this.start();
     this.#ended = true;
     this.#onReadable();
   }
@@ -91,6 +118,8 @@ export class Input {
 export class Output {
   readonly #stream: Writable;
   readonly #onWritable: () => void;
+  /** A socket of Node's tells at once whether the system has taken a piece. */
+  readonly #prompt: boolean;
   #finished = false;
   #busy = false;
 
@@ -98,6 +127,7 @@ export class Output {
   constructor(stream: Writable, onWritable: () => void) {
     this.#stream = stream;
     this.#onWritable = onWritable;
+    this.#prompt = 'setNoDelay' in stream;
     stream.on('error', onWritable);
     stream.on('close', onWritable);
   }
@@ -124,10 +154,18 @@ export class Output {
     if (length === 0) return 0;
     // A copy: the caller may use its memory again as soon as this returns, and Node may not be done with it then.
     const chunk = Buffer.from(data.subarray(offset, offset + length));
-    this.#busy = true;
-    stream.write(chunk, this.#onWritten);
-    // The system has taken it already, as a rule.
-    if (stream.writableLength === 0) this.#busy = false;
+    if (this.#prompt) {
+      // As a rule the system has taken it already, and then a callback would only cost time. If not, the one of an
+      // empty piece behind it tells.
+      stream.write(chunk);
+      if (stream.writableLength === 0) return length;
+      this.#busy = true;
+      stream.write(EMPTY, this.#onWritten);
+    } else {
+      this.#busy = true;
+      stream.write(chunk, this.#onWritten);
+      if (stream.writableLength === 0) this.#busy = false;
+    }
     return length;
   }
 

@@ -102,7 +102,7 @@ export class Descriptors {
     if (known !== undefined || !create) return known ?? null;
     const descriptor = new Descriptor(this, this.#posix, fd);
     try {
-      descriptor.token = this.#poller.watch(fd, descriptor, READING | WRITING | EPOLLET);
+      this.#poller.watch(fd, descriptor, READING | WRITING | EPOLLET);
     } catch (error) {
       // A regular file cannot be watched: it is always ready, as `poll` will say.
       if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
@@ -115,7 +115,7 @@ export class Descriptors {
     if (this.#known.get(descriptor.fd) !== descriptor) return;
     this.#known.delete(descriptor.fd);
     if (descriptor.token === 0) return;
-    this.#poller.forget(descriptor.token);
+    this.#poller.forget(descriptor);
     if (!this.#isHandle(descriptor.fd)) this.#posix.unwatch(descriptor.fd);
   }
 }

@@ -60,7 +60,7 @@ export class PosixHandle implements Handle, Watched {
   writable = true;
   /** The descriptor; -1 once it is closed. */
   protected fd: number;
-  #token = 0;
+  token = 0;
   /** True while a receive that is shorter than asked for means that nothing is left. */
   #drains: boolean;
   /** The description may live on when this descriptor is closed. */
@@ -88,9 +88,9 @@ export class PosixHandle implements Handle, Watched {
   // ---- Readiness ----
 
   arm(): void {
-    if (this.#token !== 0) return;
+    if (this.token !== 0) return;
     if (this.fd < 0) throw closedError('epoll_ctl');
-    this.#token = this.home.poller.watch(this.fd, this, INTEREST);
+    this.home.poller.watch(this.fd, this, INTEREST);
   }
 
   event(mask: number): void {
@@ -319,11 +319,10 @@ export class PosixHandle implements Handle, Watched {
   /** The descriptor is this handle's no more. */
   #leave(): void {
     const fd = this.fd;
-    if (this.#token !== 0) {
-      this.home.poller.forget(this.#token);
+    if (this.token !== 0) {
+      this.home.poller.forget(this);
       if (this.#shared) this.posix.unwatch(fd);
     }
-    this.#token = 0;
     this.fd = -1;
     this.readable = this.writable = true;
     if (this.home.handles.get(fd) === this) this.home.handles.delete(fd);

@@ -10,47 +10,75 @@ import type { Posix } from './addon.ts';
 
 /** Who is told of events. */
 export interface Watched {
+  /** The token it is watched by; 0 while it is not. */
+  token: number;
   /** @param mask what epoll said: EPOLLIN, EPOLLOUT, … */
   event(mask: number): void;
 }
 
 const PAIRS = 1024;
 
+// A token is a place in the table and, above that, how often the place has been given away. So an event that was
+// collected for somebody who has left finds a token that is not its own.
+const PLACES = 1 << 20;
+const PLACE = PLACES - 1;
+
 export class Poller {
   readonly #posix: Posix;
   readonly #events = new Int32Array(PAIRS * 2);
-  // Tokens are never used again: an event that was collected before its handle was closed finds nobody.
-  readonly #watched = new Map<number, Watched>();
-  #lastToken = 0;
+  readonly #watched: (Watched | null)[] = [null];
+  readonly #generations: number[] = [0];
+  readonly #free: number[] = [];
   #open = false;
 
   constructor(posix: Posix) {
     this.#posix = posix;
   }
 
-  /** Begins to watch a descriptor; gives the token. An event comes at once for what it is already ready for. */
-  watch(fd: number, watched: Watched, interest: number): number {
+  /** Begins to watch a descriptor. An event comes at once for what it is already ready for. */
+  watch(fd: number, watched: Watched, interest: number): void {
     if (!this.#open) {
       // In no task's context: what the callback wakes must not count as called by the task that watched first.
       const opened = outsideTasks(() => this.#posix.onEvents(this.#deliver, this.#events));
       if (opened < 0) throw systemError(this.#posix.errorNames[-opened]!, 'epoll_create');
       this.#open = true;
     }
-    const token = (this.#lastToken + 1) | 0;
-    this.#lastToken = token;
+    const place = this.#free.pop() ?? this.#newPlace();
+    const token = (this.#generations[place]! * PLACES + place) | 0;
     const result = this.#posix.watch(fd, token, interest);
-    if (result < 0) throw systemError(this.#posix.errorNames[-result]!, 'epoll_ctl');
-    this.#watched.set(token, watched);
-    return token;
+    if (result < 0) {
+      this.#free.push(place);
+      throw systemError(this.#posix.errorNames[-result]!, 'epoll_ctl');
+    }
+    watched.token = token;
+    this.#watched[place] = watched;
   }
 
-  /** Events for this token are nobody's from now on. Closing the descriptor takes it out of the epoll set. */
-  forget(token: number): void {
-    this.#watched.delete(token);
+  #newPlace(): number {
+    const place = this.#watched.length;
+    if (place === PLACES) throw systemError('EMFILE', 'epoll_ctl');
+    this.#watched.push(null);
+    this.#generations.push(0);
+    return place;
+  }
+
+  /** Events for it are nobody's from now on. Closing the descriptor takes it out of the epoll set. */
+  forget(watched: Watched): void {
+    const place = watched.token & PLACE;
+    if (place === 0) return;
+    watched.token = 0;
+    this.#watched[place] = null;
+    this.#generations[place] = (this.#generations[place]! + 1) & 0xfff;
+    this.#free.push(place);
   }
 
   readonly #deliver = (count: number): void => {
     const events = this.#events;
-    for (let i = 0; i < count; i++) this.#watched.get(events[2 * i]!)?.event(events[2 * i + 1]!);
+    const table = this.#watched;
+    for (let i = 0; i < count; i++) {
+      const token = events[2 * i]!;
+      const watched = table[token & PLACE] as Watched | null;
+      if (watched !== null && watched.token === token) watched.event(events[2 * i + 1]!);
+    }
   };
 }
