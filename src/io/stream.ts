@@ -310,6 +310,11 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
 
   // ---- The rest ----
 
+  /** @internal How many bytes have been received that nobody has read. */
+  get unread(): number {
+    return this.#bytes.length;
+  }
+
   /** The descriptor; -1 once the stream is closed. */
   fileno(): number {
     return this.#handle.fileno();
@@ -333,7 +338,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   blocking<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T>;
   blocking<T>(fn?: (raw: BlockingFile) => T | PromiseLike<T>): Blocking<BlockingFile> | Promise<T> {
     return Blocking.of(this.#handle, 'Stream.blocking()', fn, () => {
-      const { length } = this.#bytes;
+      const length = this.unread;
       if (length === 0) return;
       const error = systemError('EIO', 'blocking');
       error.message += `: there is unread data in the stream, ${length} bytes; read it first`;

@@ -3,6 +3,7 @@
  * a file, a compressor. What only sockets can do is refused.
  */
 
+import type { Socket as NetSocket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import type { Address } from '../address.ts';
@@ -82,7 +83,16 @@ export class DuplexHandle extends PortableHandle {
     if (how !== SHUT_WR) this.#input?.stop();
   }
 
+  override surrender(): NetSocket {
+    this.mustBeOpen('surrender');
+    const [stream] = this.#streams.splice(0);
+    this.#input?.leave();
+    this.close();
+    return stream as NetSocket;
+  }
+
   protected leave(): void {
+    if (this.#streams.length === 0) return;
     this.#output?.finish();
     for (const stream of this.#streams) {
       const writing = (stream as Partial<Writable>).writableLength ?? 0;
