@@ -7,10 +7,10 @@ import { Deque } from './base/deque.ts';
 import { type Compare, Heap, naturalOrder } from './base/heap.ts';
 import { RuntimeError } from './errors.ts';
 import {
+  admit,
   begin,
   block,
   type Claim,
-  enter,
   fail,
   pass,
   RESUME_CLAIM,
@@ -132,7 +132,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * **Cancellation:** nothing has been taken.
    */
   get(): Promise<T> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Queue.get()');
     if (this.#store.length === 0 || this.#reserved > 0) return this.#waitInLine(task);
     try {
@@ -158,7 +158,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * **Cancellation:** the item has not been added.
    */
   put(item: T): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Queue.put()');
     if (!this.full()) {
       try {
@@ -181,7 +181,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * **Cancellation:** the caller stops waiting.
    */
   join(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Queue.join()');
     if (this.#unfinished === 0) return pass(task, undefined);
     return begin(task, 'Queue.join()') ?? block(task, 'QUEUE_JOIN', this.#joiners);
@@ -192,7 +192,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws RuntimeError if it is called more often than `put`
    */
   taskDone(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Queue.taskDone()');
     if (this.#unfinished === 0) {
       return fail(

@@ -9,11 +9,11 @@ import { constants } from 'node:os';
 import { describe } from './base/callable.ts';
 import { Deque } from './base/deque.ts';
 import {
+  admit,
   atShutdown,
   begin,
   block,
   type Claim,
-  enter,
   hold,
   pass,
   RESUME_CLAIM,
@@ -177,7 +177,7 @@ export class SignalEvent extends SignalSource {
    * **Cancellation:** the task stops waiting; the signal is still watched.
    */
   wait(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('SignalEvent.wait()');
     if (this.#set) return pass(task, undefined);
     const refusal = begin(task, 'SignalEvent.wait()');
@@ -188,7 +188,7 @@ export class SignalEvent extends SignalSource {
 
   /** Sets the event as if the signal had come. Does not block. */
   set(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('SignalEvent.set()');
     this.#raise();
     return pass(task, undefined);
@@ -250,7 +250,7 @@ export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Si
    * **Cancellation:** no signal has been taken.
    */
   get(): Promise<NodeJS.Signals> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('SignalQueue.get()');
     if (this.#arrived.length > this.#reserved) return pass(task, this.#arrived.shift() as NodeJS.Signals);
     const refusal = begin(task, 'SignalQueue.get()');

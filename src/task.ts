@@ -8,8 +8,8 @@ import { type AnyFunction, type Callable, Coroutine, callable, isOptions } from 
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
 import {
+  admit,
   awaitEnd,
-  enter,
   fail,
   getCurrent,
   markJoined,
@@ -53,7 +53,7 @@ export class Task<T = unknown> extends TaskRecord {
    * const result = await task.join();
    */
   join(): Promise<T> {
-    const caller = enter();
+    const caller = admit();
     if (caller === null) return refused('Task.join()');
     if (!this.terminated) return awaitEnd(caller, this, 'joiners', 'Task.join()');
     try {
@@ -82,7 +82,7 @@ export class Task<T = unknown> extends TaskRecord {
    * @see Reference manual, "Tasks"
    */
   wait(): Promise<void> {
-    const caller = enter();
+    const caller = admit();
     if (caller === null) return refused('Task.wait()');
     return this.terminated ? pass(caller, undefined) : awaitEnd(caller, this, 'waiters', 'Task.wait()');
   }
@@ -98,7 +98,7 @@ export class Task<T = unknown> extends TaskRecord {
    * @see Reference manual, "Tasks"
    */
   cancel({ blocking = true, exc = TaskCancelled }: CancelOptions = {}): Promise<void> {
-    const caller = enter();
+    const caller = admit();
     if (caller === null) return refused('Task.cancel()');
     if (this.terminated) return pass(caller, undefined);
     if (blocking && caller === this) {
@@ -204,7 +204,7 @@ export function spawn(first: unknown, ...rest: unknown[]): Promise<Task<unknown>
   const target = options === undefined ? first : rest[0];
   const args = options === undefined ? rest : rest.slice(1);
   const fn = callable(target, 'spawn');
-  const parent = enter();
+  const parent = admit();
   return parent === null
     ? refused('spawn()')
     : pass(parent, newTask(parent, fn, args, named(options, target)));

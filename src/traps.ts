@@ -122,12 +122,25 @@ export function ioWaiting(
  */
 export function futureWait<T>(promise: PromiseLike<T>): Promise<T> {
   const task = callingTask();
-  if (task === undefined) return refused('wait()');
-  const refusal = task.core.beginBlocking(task, 'wait()');
-  if (refusal !== null) return refusal;
+  let refusal: Promise<never> | null;
+  try {
+    refusal = task === undefined ? refused('wait()') : task.core.beginBlocking(task, 'wait()');
+  } catch (error) {
+    neglect(promise);
+    throw error;
+  }
+  if (refusal !== null || task === undefined) {
+    neglect(promise);
+    return refusal as Promise<never>;
+  }
   if (!isThenable(promise)) throw new TypeError(`wait() wants a promise, not ${describe(promise)}.`);
   note(task, 'futureWait', [promise]);
   return waitForPromise(task, promise);
+}
+
+/** Nobody will wait for this promise. Its rejection is no reason to end the process; a thenable may be lazy, and must not be started. */
+function neglect(promise: unknown): void {
+  if (promise instanceof Promise) void handled(promise);
 }
 
 /**
@@ -171,7 +184,7 @@ export function schedulerWait<T = unknown>(sched: TaskList, state: string): Prom
  * @see Reference manual, "Low-level Traps and Scheduling"
  */
 export function schedulerWake(sched: TaskList, n = 1, value?: unknown, exc: unknown = null): Promise<void> {
-  const task = enter();
+  const task = admit();
   if (task === null) return refused('wake()');
   checkSched(sched, 'schedulerWake');
   note(task, 'schedulerWake', [sched, n]);
@@ -184,7 +197,7 @@ export function schedulerWake(sched: TaskList, n = 1, value?: unknown, exc: unkn
  * @see Reference manual, "Low-level Traps and Scheduling"
  */
 export function getKernel(): Promise<Kernel> {
-  const task = enter();
+  const task = admit();
   if (task === null) return refused('getKernel()');
   return pass(task, task.core.owner as Kernel);
 }
@@ -194,7 +207,7 @@ export function getKernel(): Promise<Kernel> {
  * @see Reference manual, "Low-level Traps and Scheduling"
  */
 export function getCurrent(): Promise<Task<unknown>> {
-  const task = enter();
+  const task = admit();
   if (task === null) return refused('currentTask()');
   return pass(task, task as Task<unknown>);
 }
@@ -269,7 +282,7 @@ export function unsetTimeout(previous: number | null): Promise<void> {
  * @see Reference manual, "Low-level Traps and Scheduling"
  */
 export function clock(): Promise<number> {
-  const task = enter();
+  const task = admit();
   if (task === null) return refused('clock()');
   return pass(task, task.core.clock.now());
 }
@@ -283,6 +296,22 @@ export function enter(): TaskRecord | null {
 }
 
 /**
+ * The same for operations that a task may do without end and without ever having to wait: the one that is about
+ * to yield is refused while a cancellation is due, before it has done anything. `refused` then gives the cancellation.
+ */
+export function admit(): TaskRecord | null {
+  const task = enter();
+  return task === null || yieldsToCancellation(task) ? null : task;
+}
+
+function yieldsToCancellation(task: TaskRecord): boolean {
+  const core = task.core;
+  return (
+    core.free >= FREE_OPERATIONS - 1 && core.running === task && task.pending !== null && task.shield === 0
+  );
+}
+
+/**
  * The calling task, for an operation made of several; null if there is none, or it has ended.
  * @throws TaskBusyError if the task already waits in another operation
  */
@@ -293,7 +322,12 @@ export function enterComposite(operation: string): TaskRecord | null {
 
 /** What an operation returns when nobody may call it here. */
 export function refused(operation: string): Promise<never> {
-  return refuse(outsideError(operation));
+  const task = callingTask();
+  if (task === undefined || task.terminated || !yieldsToCancellation(task))
+    return refuse(outsideError(operation));
+  const exc = task.pending;
+  task.pending = null;
+  return refuse(exc);
 }
 
 export function outsideError(operation: string): RuntimeError {

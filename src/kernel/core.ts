@@ -46,7 +46,7 @@ import { handled, refuse } from './rejection.ts';
 import { busyError, finishedError, Reports } from './reports.ts';
 import { Roster } from './roster.ts';
 import { TaskList } from './tasklist.ts';
-import { abortSignals, spendTimeouts, voidTimeouts } from './timeouts.ts';
+import { abortSignals, outranks, overdue, spendTimeouts, voidTimeouts } from './timeouts.ts';
 
 export interface SpawnOptions {
   daemon?: boolean;
@@ -439,11 +439,12 @@ export class Core {
     if (timedOut) {
       // A task that has already been woken gets what it was woken with; the timeout then comes at its
       // next blocking operation, unless it has left the timeout by then.
-      record.timeoutAt = spendTimeouts(record, now);
+      const owner = overdue(record.timeouts, now);
+      record.timeoutAt = spendTimeouts(record, owner, now);
       const where = record.operation === '' ? '' : ` while waiting in ${record.operation}`;
       const exc = new TaskTimeout(`The timeout expired${where}.`);
       exc.clock = now;
-      if (record.pending === null || record.pending instanceof TaskTimeout) this.throwInto(record, exc);
+      if (outranks(owner, record.pending)) this.throwInto(record, exc);
     }
     // Shielded from the timeout, it waits on.
     if (record.waiting) {
@@ -496,10 +497,10 @@ export class Core {
   /** The task's function has returned or thrown. */
   terminate(record: TaskRecord, failed: boolean, outcome: unknown): void {
     if (record.terminated) return;
-    if (record.state === 'PROMISE_WAIT') this.#runAgain(record);
     const itsTurn = this.running === record;
     if (itsTurn) this.running = null;
     if (record.promise !== null) this.#withdraw(record);
+    if (record.state !== 'RUNNING') this.#runAgain(record);
     record.state = 'TERMINATED';
     record.failed = failed;
     record.outcome = outcome;

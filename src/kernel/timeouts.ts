@@ -13,6 +13,8 @@ export class TimeoutFrame {
   readonly deadline: number;
   /** The deadline that was in force before, to be restored on leaving; null for none. */
   prior: number | null;
+  /** The clock when it expired, or NaN once a cancellation has ended it: it expires only once. */
+  spent: number | null = null;
   /** Made when somebody inside asked for `currentSignal()`. */
   aborter: AbortController | null = null;
 
@@ -23,10 +25,12 @@ export class TimeoutFrame {
   }
 }
 
-/** The outermost of these frames that was due at `clock`: the one a timeout of that time belongs to. */
+/** The outermost of these frames that is due at `clock`: the one a timeout of that time belongs to. */
 export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFrame | null {
   let found: TimeoutFrame | null = null;
-  for (let frame = frames; frame !== null; frame = frame.outer) if (frame.deadline <= clock) found = frame;
+  for (let frame = frames; frame !== null; frame = frame.outer) {
+    if (frame.deadline <= clock && (frame.spent === null || frame.spent === clock)) found = frame;
+  }
   return found;
 }
 
@@ -34,17 +38,30 @@ export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFram
  * Spends the timeout that has expired, and all inside it. Gives the deadline that limits the task from
  * here on: that of what stands around the one that expired.
  */
-export function spendTimeouts(record: TaskRecord, now: number): number | null {
-  const owner = overdue(record.timeouts, now);
+export function spendTimeouts(record: TaskRecord, owner: TimeoutFrame | null, now: number): number | null {
   const next = owner === null ? null : owner.prior;
-  for (let frame = record.timeouts; frame !== null && frame !== owner; frame = frame.outer)
+  for (let frame = record.timeouts; frame !== null; frame = frame.outer) {
+    frame.spent ??= now;
+    if (frame === owner) break;
     frame.prior = next;
+  }
   return next;
 }
 
 /** A cancelled task has no limits on its time any more: clean-up may take as long as it needs. */
 export function voidTimeouts(record: TaskRecord): void {
-  for (let frame = record.timeouts; frame !== null; frame = frame.outer) frame.prior = null;
+  for (let frame = record.timeouts; frame !== null; frame = frame.outer) {
+    frame.prior = null;
+    frame.spent ??= Number.NaN;
+  }
+}
+
+/** True if the timeout of `owner` is to be delivered rather than what already waits: a cancellation, or the timeout of a frame around it. */
+export function outranks(owner: TimeoutFrame | null, pending: unknown): boolean {
+  if (pending === null) return true;
+  return (
+    pending instanceof TaskTimeout && overdue(owner === null ? null : owner.outer, pending.clock) === null
+  );
 }
 
 /** Aborts the signals that end with this exception: all of them, or for a timeout those inside it. */

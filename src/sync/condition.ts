@@ -5,10 +5,10 @@
 import { type Callable, callable, describe, isThenable } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import {
+  admit,
   begin,
   block,
   type Claim,
-  enter,
   enterComposite,
   fail,
   handled,
@@ -145,7 +145,7 @@ export class Condition {
   }
 
   #notify(who: string, n: number): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused(`Condition.${who}()`);
     if (!this.#lock.heldBy(task)) return fail(task, notHeld(who));
     wakeSome(this.#waiting, n, RESUME_CLAIM, this.#claim);

@@ -4,9 +4,9 @@
 
 import { RuntimeError } from '../errors.ts';
 import {
+  admit,
   begin,
   block,
-  enter,
   fail,
   pass,
   RESUME_ERROR,
@@ -39,7 +39,7 @@ export class Event {
    * **Cancellation:** the task stops waiting; the event is as it was.
    */
   wait(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Event.wait()');
     return this.#set
       ? pass(task, undefined)
@@ -48,7 +48,7 @@ export class Event {
 
   /** Sets the event, and wakes every task that waits for it, in the order they came. Does not block. */
   set(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Event.set()');
     this.#set = true;
     wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, undefined);
@@ -80,7 +80,7 @@ export class Result<T> {
    * @throws the exception that was set instead
    */
   unwrap(): Promise<T> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Result.unwrap()');
     if (this.#state === 'value') return pass(task, this.#content as T);
     if (this.#state === 'exception') return fail(task, this.#content);
@@ -104,7 +104,7 @@ export class Result<T> {
   }
 
   #put(kind: 'value' | 'exception', content: unknown): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused(kind === 'value' ? 'Result.setValue()' : 'Result.setException()');
     if (this.isSet())
       return fail(task, new RuntimeError('This Result has already been set. Make a new one for the next.'));

@@ -5,8 +5,8 @@
 import { type Callable, callable } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import {
+  admit,
   callingTask,
-  enter,
   enterComposite,
   fail,
   handled,
@@ -68,7 +68,7 @@ export class Lock {
    * @throws RuntimeError if nobody holds it
    */
   release(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Lock.release()');
     if (!this.locked())
       return fail(task, new RuntimeError('Lock.release() was called on a lock that nobody holds.'));
@@ -151,7 +151,7 @@ export class RLock {
    * **Cancellation:** the task leaves the line, without the lock.
    */
   acquire(): Promise<Guard> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('RLock.acquire()');
     if (this.#owner === task) {
       this.#depth++;
@@ -169,7 +169,7 @@ export class RLock {
    * @throws RuntimeError if the calling task does not hold the lock
    */
   release(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('RLock.release()');
     if (this.#owner !== task) return fail(task, this.#notOwner());
     this.#releaseLevel();

@@ -5,10 +5,10 @@
  */
 
 import {
+  admit,
   begin,
   block,
   type Claim,
-  enter,
   pass,
   RESUME_CLAIM,
   refused,
@@ -45,7 +45,7 @@ export class Permits<G> {
   }
 
   acquire(): Promise<G> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused(this.#operation);
     if (this.free > 0) {
       this.free--;

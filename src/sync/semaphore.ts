@@ -4,7 +4,7 @@
 
 import { type Callable, callable, describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import { enter, enterComposite, fail, handled, pass, refused } from '../traps.ts';
+import { admit, enterComposite, fail, handled, pass, refused } from '../traps.ts';
 import type { Guard } from './guard.ts';
 import { Guard as PermitGuard } from './guard.ts';
 import { withGuard } from './lock.ts';
@@ -48,7 +48,7 @@ export class Semaphore {
 
   /** Gives a permit back; the task that has waited longest gets it. Does not block. */
   release(): Promise<void> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused('Semaphore.release()');
     try {
       this.letGo();

@@ -78,7 +78,6 @@ export class VirtualClock implements Clock {
     this.#change();
   }
 
-  /** @internal */
   schedule(deadline: number, wake: () => void, background = false): () => void {
     const entry = { deadline, wake, background };
     this.#entries.add(entry);
@@ -88,7 +87,6 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** @internal */
   stalled(declare: () => void): () => void {
     this.#stalled.add(declare);
     this.#change();
