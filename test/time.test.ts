@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import {
   CancelledError,
+  Condition,
   checkCancellation,
   clock,
   disableCancellation,
@@ -325,16 +326,23 @@ describe('timeoutAfter()', () => {
 
   test('clean-up after a cancellation may set timeouts of its own', () =>
     virtually(async () => {
+      const log: unknown[] = [];
       const task = await spawn(async () => {
-        try {
-          await timeoutAfter(3, sleep, 1000);
-        } finally {
-          await ignoreAfter(2, sleep, 1000);
-        }
+        await timeoutAfter(3, async () => {
+          try {
+            await sleep(1000);
+          } finally {
+            // Goes on after the time of the outer one would have been up.
+            const scope = ignoreAfter(5);
+            log.push(await scope.run(sleep, 1000), scope.expired);
+            await thrownBy(timeoutAfter(1, sleep, 1000)).then((error) => log.push((error as Error).name));
+          }
+        });
       });
       await sleep(1);
       await task.cancel();
-      expect(await clock()).toBe(3);
+      expect([log, await clock()]).toEqual([[undefined, true, 'TaskTimeout'], 7]);
+      expect(task.exception).toBeInstanceOf(TaskCancelled);
     }));
 });
 
@@ -667,6 +675,18 @@ describe('nested timeouts', () => {
       expect(error).toMatchObject({ clock: 10 });
     }));
 
+  test('a timeout set inside a spent one is its own', () =>
+    virtually(async () => {
+      const scope = timeoutAfter(1);
+      const value = await scope.run(async () => {
+        await thrownBy(sleep(5));
+        expect(await ignoreAfter({ timeoutResult: 'ignored' }, 2, sleep, 5)).toBe('ignored');
+        expect(await thrownBy(timeoutAfter(2, sleep, 5))).toBeInstanceOf(TaskTimeout);
+        return 'quiet';
+      });
+      expect([value, scope.expired, await clock()]).toEqual(['quiet', false, 5]);
+    }));
+
   test('an outer timeout spent by catching it deep inside: all inside it are spent with it', () =>
     virtually(async () => {
       const value = await timeoutAfter(1, () =>
@@ -975,6 +995,20 @@ describe('a block that ends after its deadline because nothing in it blocked', (
       );
       await sleep(1);
       await task.cancel();
+    });
+    expect(lines).toEqual([]);
+  });
+
+  test('nor if it was shielded by what it called: a condition that takes its lock back', async () => {
+    const lines = await late(async () => {
+      const condition = new Condition();
+      const waiter = await spawn(() => condition.with(() => timeoutAfter(1, () => condition.wait())));
+      await sleep(0);
+      await condition.with(async () => {
+        await condition.notify();
+        await sleep(3);
+      });
+      await waiter.join();
     });
     expect(lines).toEqual([]);
   });

@@ -82,8 +82,11 @@ function expire(task: Task<unknown>): void {
   if (owner !== null) {
     // It is spent, and so are those inside it.
     task.timeoutAt = owner.prior;
-    for (let frame = task.timeouts; frame !== null && frame !== owner; frame = frame.outer)
+    for (let frame = task.timeouts; frame !== null; frame = frame.outer) {
+      frame.spent ??= deadline;
+      if (frame === owner) break;
       frame.prior = owner.prior;
+    }
   }
   interrupt(task, (now) => {
     const exc = new TaskTimeout('cancelEverywhere: a timeout expired here.');

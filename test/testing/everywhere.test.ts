@@ -169,6 +169,26 @@ describe('the runs', () => {
     expect(caught).toEqual(['TaskTimeout', true]);
   });
 
+  test('one that is caught inside its block is spent: what is set inside it afterwards is its own', async () => {
+    const ends: unknown[] = [];
+    await cancelEverywhere(
+      () =>
+        timeoutAfter(10, async () => {
+          await sleep(2).catch((error) => {
+            if (!(error instanceof TaskTimeout)) throw error;
+          });
+          return await ignoreAfter({ timeoutResult: 'own' }, 4, () => sleep(5));
+        }),
+      ({ kind, at, result }) => {
+        if (kind === 'timeout') ends.push([at, result]);
+      },
+    );
+    expect(ends).toEqual([
+      [1, 'own'],
+      [2, 'own'],
+    ]);
+  });
+
   test('a timeout where none limits the task is not its own: a scope around it says so', async () => {
     const errors: unknown[] = [];
     await cancelEverywhere(
