@@ -513,6 +513,8 @@ export class Core {
     if (record.onEnd !== null) record.onEnd.taskDone(record);
     if (record === this.#main) this.#stop();
     else if (itsTurn) this.#dispatch();
+    // It came back from an ordinary promise only to end: whether this is a deadlock must be asked anew.
+    else if (this.resting) this.#rest();
   }
 
   /** Ends a task that cannot be ended otherwise: nothing of its code runs any more. */
