@@ -10,7 +10,6 @@
 import { ReadResourceBusy, WriteResourceBusy } from '../errors.ts';
 import {
   begin,
-  type Claim,
   enterComposite,
   fail,
   hold,
@@ -30,12 +29,15 @@ import { closedError } from './system.ts';
 export type Attempt<T, A, B, C> = (handle: Handle, a: A, b: B, c: C) => T | null;
 type AnyAttempt = Attempt<unknown, unknown, unknown, unknown>;
 
-export class Slot extends WaitSlot implements Claim {
+export class Slot extends WaitSlot {
   readonly #handle: Handle;
   readonly #direction: Direction;
   /** True from the beginning of a wait until the task is woken; `task` stays until the task has had its turn. */
   #waiting = false;
   #attempt: AnyAttempt | null = null;
+  /** What an attempt has given that was made before the task's turn. */
+  #early: unknown = null;
+  #earlyIs: 'none' | 'result' | 'error' = 'none';
   #a: unknown;
   #b: unknown;
   #c: unknown;
@@ -83,6 +85,8 @@ export class Slot extends WaitSlot implements Claim {
   #forget(): void {
     this.task = null;
     this.#attempt = null;
+    this.#early = null;
+    this.#earlyIs = 'none';
     this.#a = this.#b = this.#c = undefined;
   }
 
@@ -91,6 +95,27 @@ export class Slot extends WaitSlot implements Claim {
     if (!this.#end()) return;
     const record = this.task as TaskRecord;
     record.core.wake(record, RESUME_CLAIM, this);
+  }
+
+  /**
+   * The direction has become ready, and if the task waits with this very attempt, it may be made now. Many system calls in a row
+   * cost less than each between two steps of tasks.
+   * @param attempt one whose result `giveBack` of the handle can take back
+   */
+  readyFor<A, B, C>(attempt: Attempt<Buffer, A, B, C>): void {
+    if (this.#waiting && this.#attempt === (attempt as AnyAttempt)) {
+      try {
+        const result = attempt(this.#handle, this.#a as A, this.#b as B, this.#c as C);
+        if (result === null) return;
+        this.#early = result;
+        this.#earlyIs = 'result';
+      } catch (error) {
+        // swallows: nothing; it is thrown at the task's turn.
+        this.#early = error;
+        this.#earlyIs = 'error';
+      }
+    }
+    this.ready();
   }
 
   override wake(): boolean {
@@ -109,6 +134,13 @@ export class Slot extends WaitSlot implements Claim {
   /** @internal The turn of the woken task: tries again, and waits again if that still would block. */
   take(record: TaskRecord): unknown {
     const attempt = this.#attempt;
+    if (this.#earlyIs !== 'none') {
+      const early = this.#early;
+      const failed = this.#earlyIs === 'error';
+      this.#forget();
+      if (failed) throw early;
+      return early;
+    }
     let result: unknown;
     try {
       if (attempt !== null) result = attempt(this.#handle, this.#a, this.#b, this.#c);
@@ -128,9 +160,11 @@ export class Slot extends WaitSlot implements Claim {
     return refusal;
   }
 
-  /** @internal The task ended before its turn; nothing had been taken for it. */
+  /** @internal The task ended before its turn; what had been taken for it is for the next. */
   refuse(): void {
+    const early = this.#earlyIs === 'result' ? (this.#early as Buffer) : null;
     this.#forget();
+    if (early !== null) this.#handle.giveBack(early);
   }
 
   /** Keeps the place for a task that does not wait in it, so that others are refused. */
