@@ -23,7 +23,7 @@ const floors = [
     'promise.ts',
   ],
   ['io/'],
-  ['socket.ts', 'ssl.ts', 'file.ts', 'network.ts', 'subprocess/', 'channel/'],
+  ['socket.ts', 'ssl/', 'file/', 'network.ts', 'subprocess/', 'channel/'],
   ['workers/', 'thread.ts'],
   ['debug.ts', 'monitor/'],
   ['run.ts'],
