@@ -13,6 +13,7 @@ import {
   Queue,
   Result,
   RLock,
+  RuntimeError,
   Semaphore,
   sleep,
   spawn,
@@ -317,6 +318,40 @@ for (const [name, make] of Object.entries(places)) {
         expect(place.inside()).toMatch(nobody);
         if (place.left() !== null) expect(place.left()).toBe(0);
       }));
+
+    test('a callback in the context of the waiting task itself may give', () =>
+      noisily(async () => {
+        // Not for what only another task can give: an RLock’s owner, a member that has to end, a lock in hand.
+        if (/^(RLock|Task|Condition)/.test(name)) return;
+        const place = await make();
+        const waiter = await spawn(async () => {
+          setImmediate(() => void place.give());
+          await place.wait();
+        });
+        await waiter.join();
+        expect(place.inside()).toMatch(nobody);
+      }));
+
+    test('a call on behalf of a task that has ended is refused, but for the universal ones, and waits nowhere', async () => {
+      let place!: Place;
+      let late!: Promise<unknown>;
+      await noisily(async () => {
+        place = await make();
+        const task = await spawn(async () => {
+          late = new Promise((resolve) => setImmediate(resolve)).then(() =>
+            Promise.race([place.wait(), 'waits']),
+          );
+          late.catch(() => {});
+        });
+        await task.join();
+      });
+      if (name.startsWith('Universal')) expect(await late).toBe('waits');
+      else {
+        await expect(late).rejects.toBeInstanceOf(RuntimeError);
+        await expect(late).rejects.toThrow('which has ended');
+        expect(place.inside()).toMatch(nobody);
+      }
+    });
 
     test('shutdown while tasks wait: all are cancelled, none is left in the place', async () => {
       let place!: Place;
