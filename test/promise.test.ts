@@ -9,8 +9,10 @@ import {
   ignoreAfter,
   RuntimeError,
   run,
+  setCancellation,
   sleep,
   spawn,
+  TaskBusyError,
   TaskCancelled,
   TaskTimeout,
   timeoutAfter,
@@ -198,6 +200,46 @@ describe('wait()', () => {
         expect(() => wait(value as never)).toThrow(/wait\(\) wants a promise, not/);
       }
       await sleep(0);
+    });
+  });
+
+  test('that is refused ignores what the promise does later, too', async () => {
+    const late = () => new Promise<never>((_, reject) => setImmediate(() => reject(new Oops('late'))));
+    await run(quiet(), async () => {
+      const event = new Event();
+      const task = await spawn(async () => {
+        await event.wait();
+        await wait(late());
+      });
+      await sleep(0);
+      await event.set();
+      await task.cancel();
+      expect(task.exception).toBeInstanceOf(TaskCancelled);
+      const napping = sleep(1);
+      expect(() => wait(late())).toThrow(TaskBusyError);
+      await napping;
+    });
+    await expect(wait(late())).rejects.toThrow(RuntimeError);
+    // An unhandled rejection would fail the test run.
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test('does not start a lazy thenable when it is refused', async () => {
+    let started = 0;
+    const lazy = () => thenable(() => void started++);
+    await run(quiet(), async () => {
+      await setCancellation(new TaskCancelled());
+      await expect(wait(lazy())).rejects.toThrow(TaskCancelled);
+    });
+    await expect(wait(lazy())).rejects.toThrow(RuntimeError);
+    expect(started).toBe(0);
+  });
+
+  test('asks a thenable that is no promise each time, and a promise once', async () => {
+    let started = 0;
+    const lazy = thenable((yes) => yes(++started));
+    await run(quiet(), async () => {
+      expect([await wait(lazy), await wait(lazy)]).toEqual([1, 2]);
     });
   });
 
