@@ -33,7 +33,10 @@ export function checkCount(value: unknown, what: string, operation: string): num
   throw new TypeError(`${operation} wants a whole number as ${what}, not ${describe(value)}.`);
 }
 
-export const tryRecv = (handle: Handle, maxbytes: number, flags: number): Buffer | null =>
+/** What it gives can be given back. */
+export const tryRecv = (handle: Handle, maxbytes: number): Buffer | null => handle.recv(maxbytes, 0);
+
+export const tryRecvWithFlags = (handle: Handle, maxbytes: number, flags: number): Buffer | null =>
   handle.recv(maxbytes, flags);
 
 export const tryRecvInto = (handle: Handle, target: Uint8Array, flags: number): number | null =>

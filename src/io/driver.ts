@@ -35,6 +35,8 @@ export interface Handle extends Readiness {
   /** Before somebody waits: sees to it that the end of the wait will be told. */
   arm(direction: Direction): void;
 
+  /** What `recv` has given and nobody has taken: the next `recv` gives it again. */
+  giveBack(data: Buffer): void;
   /** At most `maxbytes`, as an object that nobody else will write to. Empty at the end of input. */
   recv(maxbytes: number, flags: number): Buffer | null;
   recvInto(target: Uint8Array, flags: number): number | null;

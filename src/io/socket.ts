@@ -19,6 +19,7 @@ import {
   tryRecvInto,
   tryRecvmsg,
   tryRecvmsgInto,
+  tryRecvWithFlags,
   trySend,
   trySendmsg,
   trySendto,
@@ -80,7 +81,8 @@ export class Socket implements AsyncDisposable {
    */
   recv(maxbytes: number, flags = 0): Promise<Buffer> {
     if (!(maxbytes >= 0 && maxbytes % 1 === 0)) checkCount(maxbytes, 'maxbytes', RECV);
-    return reading(this.#handle, RECV, tryRecv, maxbytes, flags, undefined);
+    const attempt = flags === 0 ? tryRecv : tryRecvWithFlags;
+    return reading(this.#handle, RECV, attempt, maxbytes, flags, undefined);
   }
 
   /**

@@ -49,7 +49,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   }
 
   #receive(operation: string, maxbytes: number): Promise<Buffer> {
-    return reading(this.#handle, operation, tryRecv, maxbytes, 0, undefined);
+    return reading(this.#handle, operation, tryRecv, maxbytes, undefined, undefined);
   }
 
   /** Receives some more; false at the end of input. */

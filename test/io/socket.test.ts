@@ -15,11 +15,12 @@ import {
   WriteResourceBusy,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket } from 'curio/socket';
+import { AF_INET, MSG_PEEK, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket } from 'curio/socket';
 import { VirtualClock } from 'curio/testing';
 import { ioWaiting, readWait } from 'curio/traps';
 import { expect, test } from 'vitest';
 import { connectedPair, drain, listener, onEachDriver } from '../kit/drivers.ts';
+import { forgetful } from '../kit/forgetful.ts';
 import { recorder } from '../kit/recorder.ts';
 
 const patient = () => ({ clock: new VirtualClock({ patience: 0.02 }) });
@@ -294,6 +295,42 @@ onEachDriver('stream sockets', () => {
       expect(got).toEqual(['data']);
       expect(reader.exception).toBeInstanceOf(CancelledError);
       await a.close();
+      await b.close();
+    }));
+
+  test('what a reader was chosen for is the next one’s, if it ends before its turn', () =>
+    run(quiet(), async () => {
+      const [a, b] = await connectedPair();
+      for (const read of [
+        async () => String(await b.recv(2)) + String(await b.recv(100)),
+        async () => String(await b.recv(2, MSG_PEEK)) + String(await b.recv(100)),
+        async () => {
+          const buffer = Buffer.alloc(4);
+          await readWait(b);
+          return buffer.toString('latin1', 0, await b.recvInto(buffer));
+        },
+        async () => String((await b.recvfrom(100))[0]),
+      ]) {
+        const reader = await forgetful(() => b.recv(100));
+        await a.sendall('data');
+        while (reader.task.state === 'READ_WAIT') await sleep(0);
+        expect(reader.task.state).toBe('READY');
+        await reader.end();
+        expect(await read()).toMatch(/^(da)?data$/);
+      }
+      await a.close();
+      await b.close();
+    }));
+
+  test('the end of input that a reader was chosen for is there for the next one', () =>
+    run(quiet(), async () => {
+      const [a, b] = await connectedPair();
+      const reader = await forgetful(() => b.recv(100));
+      await a.close();
+      while (reader.task.state === 'READ_WAIT') await sleep(0);
+      await reader.end();
+      expect(await b.recv(100)).toHaveLength(0);
+      expect(await b.recv(100)).toHaveLength(0);
       await b.close();
     }));
 

@@ -4,7 +4,7 @@
  */
 
 import type { Socket as NetSocket } from 'node:net';
-import { NotSupportedError } from '../../errors.ts';
+import { NotSupportedError, RuntimeError } from '../../errors.ts';
 import type { Address, Endpoint } from '../address.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } from '../constants.ts';
 import type { Ancillary, BlockingFile, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
@@ -53,6 +53,11 @@ export abstract class PortableHandle implements Handle {
     this.leave();
     this.reader.fail(closedError('read'));
     this.writer.fail(closedError('write'));
+  }
+
+  giveBack(): never {
+    // Nothing is ever received before a task's turn: Node has received it already.
+    throw new RuntimeError('The portable driver takes nothing back.');
   }
 
   recvInto(target: Uint8Array, flags: number): number | null {

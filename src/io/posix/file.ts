@@ -7,13 +7,13 @@ import type { Endpoint } from '../address.ts';
 import { AREA, copyOf, PosixHandle } from './handle.ts';
 
 export class PosixFile extends PosixHandle {
-  override recv(maxbytes: number): Buffer | null {
+  protected override receive(maxbytes: number): Buffer | null {
     const { scratch } = this.home;
     const n = this.posix.read(this.fd, scratch, 0, Math.min(maxbytes, AREA));
     return n < 0 ? this.cannotRead(n, 'read') : copyOf(scratch, n);
   }
 
-  override recvInto(target: Uint8Array): number | null {
+  protected override receiveInto(target: Uint8Array): number | null {
     const n = this.posix.read(this.fd, target, 0, target.length);
     return n < 0 ? this.cannotRead(n, 'read') : n;
   }

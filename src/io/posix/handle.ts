@@ -9,7 +9,17 @@
 import type { Socket as NetSocket } from 'node:net';
 import { constants as os } from 'node:os';
 import type { Address, Endpoint } from '../address.ts';
-import { AF_INET, AF_INET6, IPPROTO_TCP, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from '../constants.ts';
+import { tryRecv } from '../attempts.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_TCP,
+  MSG_PEEK,
+  SCM_RIGHTS,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from '../constants.ts';
 import type { Ancillary, BlockingFile, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
 import { Slot } from '../slot.ts';
 import { closedError, notTls, systemError } from '../system.ts';
@@ -63,6 +73,8 @@ export class PosixHandle implements Handle, Watched {
   token = 0;
   /** True while a receive that is shorter than asked for means that nothing is left. */
   #drains: boolean;
+  /** What was received for a task that ended before it took it. */
+  #back: Buffer | null = null;
   /** The description may live on when this descriptor is closed. */
   #shared = false;
 
@@ -98,7 +110,8 @@ export class PosixHandle implements Handle, Watched {
       // With the end in sight, or urgent data inside, a short receive no longer means that nothing is left.
       if ((mask & (ENDING | EPOLLPRI)) !== 0) this.#drains = false;
       this.readable = true;
-      this.reader.ready();
+      if (this.home.poller.eager > 0) this.reader.readyFor(tryRecv);
+      else this.reader.ready();
     }
     if ((mask & WRITING) !== 0) {
       this.writable = true;
@@ -109,12 +122,33 @@ export class PosixHandle implements Handle, Watched {
   poll(direction: Direction): boolean {
     if (this.fd < 0) throw closedError('poll');
     this.arm();
+    if (direction === 'reader' && this.#back !== null) return true;
     return this.posix.poll(this.fd, direction === 'reader' ? POLLIN : POLLOUT, 0) !== 0;
   }
 
   // ---- Bytes ----
 
+  giveBack(data: Buffer): void {
+    this.#back = data;
+    this.readable = true;
+  }
+
+  /** Takes from what was given back; null if that is nothing. */
+  #again(maxbytes: number, flags: number): Buffer | null {
+    const back = this.#back;
+    if (back === null) return null;
+    const part = back.subarray(0, maxbytes);
+    if ((flags & MSG_PEEK) !== 0) return part;
+    // Of a datagram that is cut off the rest is lost.
+    this.#back = part.length < back.length && this.type !== SOCK_DGRAM ? back.subarray(maxbytes) : null;
+    return part;
+  }
+
   recv(maxbytes: number, flags: number): Buffer | null {
+    return this.#back === null ? this.receive(maxbytes, flags) : this.#again(maxbytes, flags);
+  }
+
+  protected receive(maxbytes: number, flags: number): Buffer | null {
     if (maxbytes > AREA && this.type !== SOCK_STREAM) return this.#recvLarge(maxbytes, flags);
     const room = maxbytes < AREA ? maxbytes : AREA;
     const n = this.posix.recvScratch(this.fd, 0, room, flags);
@@ -124,6 +158,7 @@ export class PosixHandle implements Handle, Watched {
       if (n === 0) return EMPTY;
       if (this.#drains && flags === 0) this.readable = false;
     }
+    this.home.poller.eager -= n;
     return copyOf(this.home.scratch, n < room ? n : room);
   }
 
@@ -135,6 +170,13 @@ export class PosixHandle implements Handle, Watched {
   }
 
   recvInto(target: Uint8Array, flags: number): number | null {
+    const again = this.#again(target.length, flags);
+    if (again === null) return this.receiveInto(target, flags);
+    target.set(again);
+    return again.length;
+  }
+
+  protected receiveInto(target: Uint8Array, flags: number): number | null {
     const room = target.length;
     const n = this.posix.recv(this.fd, target, 0, room, flags);
     if (n < 0) return this.cannotRead(n, 'recv');
@@ -143,6 +185,8 @@ export class PosixHandle implements Handle, Watched {
   }
 
   recvfrom(maxbytes: number, flags: number): [data: Buffer, address: Address | null] | null {
+    const again = this.#again(maxbytes, flags);
+    if (again !== null) return [again, null];
     const area = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : this.home.scratch;
     const n = this.posix.recvfrom(this.fd, area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recvfrom');
@@ -150,12 +194,23 @@ export class PosixHandle implements Handle, Watched {
   }
 
   recvfromInto(target: Uint8Array, flags: number): [bytes: number, address: Address | null] | null {
+    const again = this.#again(target.length, flags);
+    if (again !== null) {
+      target.set(again);
+      return [again.length, null];
+    }
     const n = this.posix.recvfrom(this.fd, target, 0, target.length, flags);
     if (n < 0) return this.cannotRead(n, 'recvfrom');
     return [Math.min(n, target.length), this.#lastAddress()];
   }
 
   recvmsg(targets: readonly Uint8Array[], ancillarySize: number, flags: number): Message | null {
+    const [first] = targets;
+    const again = first === undefined ? null : this.#again(first.length, flags);
+    if (again !== null) {
+      first!.set(again);
+      return [again.length, [], 0, null];
+    }
     const result = this.posix.recvmsg(this.fd, targets, ancillarySize, flags);
     if (typeof result === 'number') return this.cannotRead(result, 'recvmsg');
     const [n, ancillary, outcome, address] = result;
@@ -374,10 +429,13 @@ export class PosixHandle implements Handle, Watched {
 
   surrender(): NetSocket {
     const { Socket } = process.getBuiltinModule('node:net');
+    const back = this.#back;
     const fd = this.detach();
     if (fd < 0) throw closedError('surrender');
     try {
-      return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+      const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+      if (back !== null) socket.unshift(back);
+      return socket;
     } catch (error) {
       this.posix.close(fd);
       throw error;

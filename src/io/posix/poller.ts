@@ -17,6 +17,7 @@ export interface Watched {
 }
 
 const PAIRS = 1024;
+const EAGER = 1024 * 1024;
 
 // A token is a place in the table and, above that, how often the place has been given away. So an event that was
 // collected for somebody who has left finds a token that is not its own.
@@ -30,6 +31,8 @@ export class Poller {
   readonly #generations: number[] = [0];
   readonly #free: number[] = [];
   #open = false;
+  /** Bytes that may still be received in this batch before the tasks they are for have their turns. */
+  eager = 0;
 
   constructor(posix: Posix) {
     this.#posix = posix;
@@ -73,6 +76,7 @@ export class Poller {
   }
 
   readonly #deliver = (count: number): void => {
+    this.eager = EAGER;
     const events = this.#events;
     const table = this.#watched;
     for (let i = 0; i < count; i++) {
