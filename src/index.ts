@@ -6,6 +6,7 @@ export { Activation } from './activation.ts';
 export type { Coroutine } from './base/callable.ts';
 export { CancellationShield, checkCancellation, disableCancellation, setCancellation } from './cancel.ts';
 export * from './errors.ts';
+export { AsyncFile, aopen, type FileOptions } from './file/index.ts';
 export { gather, taskGroup } from './gather.ts';
 export { TaskGroup, type TaskGroupOptions, type WaitPolicy } from './group.ts';
 export { Local } from './local.ts';
@@ -17,6 +18,7 @@ export {
   runServer,
   type ServerOptions,
   type TcpServerOptions,
+  type TlsClientHandler,
   tcpServer,
   tcpServerSocket,
   type UnixConnectionOptions,
@@ -35,6 +37,7 @@ export {
   run,
 } from './run.ts';
 export { SignalEvent, SignalQueue } from './signal.ts';
+export * as ssl from './ssl/index.ts';
 export { Condition } from './sync/condition.ts';
 export { Event, Result } from './sync/event.ts';
 export { Guard } from './sync/guard.ts';

@@ -4,7 +4,7 @@
  */
 
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
-import { NotSupportedError, TaskCancelled } from './errors.ts';
+import { TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
 import { literalKind } from './io/address.ts';
 import {
@@ -20,6 +20,8 @@ import { lookup } from './io/names.ts';
 import { Socket } from './io/socket.ts';
 import type { SystemError } from './io/system.ts';
 import { createConnection, socket } from './socket.ts';
+import { type ClientOptions, clientPlan, connected, serverPlan, type TlsContext } from './ssl/connection.ts';
+import { type Plan, SSLSocket, secured } from './ssl/socket.ts';
 import { newTask, type Task } from './task.ts';
 import {
   enter,
@@ -37,12 +39,15 @@ import {
 /** What serves one client: its socket is closed when the handler ends. */
 export type ClientHandler = Callable<[client: Socket, address: Address], unknown>;
 
+/** The same for a server with `ssl`. */
+export type TlsClientHandler = Callable<[client: SSLSocket, address: Address], unknown>;
+
 /** Options of every server. */
 export interface ServerOptions {
   /** How many clients may stand in line. Default 100. */
   backlog?: number;
-  /** A TLS context. */
-  ssl?: unknown;
+  /** A context of `curio/ssl` with a certificate: clients speak TLS. */
+  ssl?: TlsContext | null;
 }
 
 /** Options of `tcpServer()` and `tcpServerSocket()`. */
@@ -56,14 +61,7 @@ export interface TcpServerOptions extends ServerOptions {
 }
 
 /** Options of `openUnixConnection()`. */
-export interface UnixConnectionOptions {
-  /** True, or a TLS context. */
-  ssl?: unknown;
-  /** The name to check the server's certificate against. */
-  serverHostname?: string;
-  /** Protocols to offer by ALPN, best first. */
-  alpnProtocols?: string[];
-}
+export interface UnixConnectionOptions extends ClientOptions {}
 
 /** Options of `openConnection()`. */
 export interface ConnectionOptions extends UnixConnectionOptions {
@@ -76,28 +74,48 @@ export interface ConnectionOptions extends UnixConnectionOptions {
 /**
  * Connects to a server, trying its addresses one after the other. Blocks.
  *
+ * With `ssl` the connection speaks TLS, and hands have been shaken; the certificate is checked against `serverHostname`, by default the
+ * host.
+ *
  * **Cancellation:** nothing is left behind.
  * @throws an Error with a code such as `ECONNREFUSED`, `ENOTFOUND`
+ * @throws SSLError if the handshake fails
  * @see Reference manual, "High Level Networking"
  * @example
  * await using sock = await openConnection('localhost', 25000);
+ * await using safe = await openConnection('www.python.org', 443, { ssl: true });
  */
+export function openConnection(
+  host: string,
+  port: number,
+  options: ConnectionOptions & { ssl: true | TlsContext },
+): Promise<SSLSocket>;
+export function openConnection(host: string, port: number, options?: ConnectionOptions): Promise<Socket>;
 export function openConnection(host: string, port: number, options: ConnectionOptions = {}): Promise<Socket> {
-  checkTls(options, 'openConnection()');
-  return createConnection([host, port], { sourceAddress: options.sourceAddr });
+  const plan = clientPlan(options, host, 'openConnection()');
+  const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
+  return plan === null ? connecting : connected(connecting, plan);
 }
 
 /**
- * Connects to a server on a Unix socket. Blocks.
+ * Connects to a server on a Unix socket. Blocks. With `ssl` the connection speaks TLS; a context that checks host names needs
+ * `serverHostname` then.
  *
  * **Cancellation:** nothing is left behind.
  * @throws an Error with a code such as `ENOENT`, `ECONNREFUSED`
+ * @throws SSLError if the handshake fails
  * @see Reference manual, "High Level Networking"
  */
+export function openUnixConnection(
+  path: string,
+  options: UnixConnectionOptions & { ssl: true | TlsContext },
+): Promise<SSLSocket>;
+export function openUnixConnection(path: string, options?: UnixConnectionOptions): Promise<Socket>;
 export function openUnixConnection(path: string, options: UnixConnectionOptions = {}): Promise<Socket> {
-  checkTls(options, 'openUnixConnection()');
+  const plan = clientPlan(options, null, 'openUnixConnection()');
   if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
-  return connectUnix(path);
+  const connecting = connectUnix(path);
+  return plan === null ? connecting : connected(connecting, plan);
 }
 
 async function connectUnix(path: string): Promise<Socket> {
@@ -111,15 +129,6 @@ async function connectUnix(path: string): Promise<Socket> {
   return sock;
 }
 
-function checkTls(options: UnixConnectionOptions, operation: string): void {
-  if (options.ssl) throw new NotSupportedError(`${operation}: TLS is not there yet.`);
-  if (options.serverHostname !== undefined) {
-    throw new RangeError(
-      `${operation}: serverHostname is what a TLS certificate is checked against. Give ssl too, or leave it out.`,
-    );
-  }
-}
-
 // ---- Servers ------------------------------------------------------------------------------
 
 /**
@@ -127,6 +136,9 @@ function checkTls(options: UnixConnectionOptions, operation: string): void {
  *
  * When a handler ends its client's socket is closed; one that crashes is logged, and ends that client only. Out of descriptors
  * (`EMFILE`), the server waits and goes on.
+ *
+ * With `ssl` clients speak TLS: hands are shaken in the handler's first read or write. A client that fails to, or takes longer than the
+ * context's `handshakeTimeout`, is dropped with a warning.
  *
  * **Cancellation:** no further client is accepted, the handlers are cancelled and have ended.
  * @param host `''` for every interface
@@ -138,7 +150,19 @@ function checkTls(options: UnixConnectionOptions, operation: string): void {
 export function tcpServer(
   host: string,
   port: number,
+  handler: TlsClientHandler,
+  options: TcpServerOptions & { ssl: TlsContext },
+): Promise<void>;
+export function tcpServer(
+  host: string,
+  port: number,
   handler: ClientHandler,
+  options?: TcpServerOptions,
+): Promise<void>;
+export function tcpServer(
+  host: string,
+  port: number,
+  handler: ClientHandler | TlsClientHandler,
   options: TcpServerOptions = {},
 ): Promise<void> {
   const serve = clientHandler(handler, 'tcpServer', options);
@@ -163,7 +187,17 @@ async function serveTcp(
  * @throws an Error with a code such as `EADDRINUSE`
  * @see Reference manual, "High Level Networking"
  */
-export function unixServer(path: string, handler: ClientHandler, options: ServerOptions = {}): Promise<void> {
+export function unixServer(
+  path: string,
+  handler: TlsClientHandler,
+  options: ServerOptions & { ssl: TlsContext },
+): Promise<void>;
+export function unixServer(path: string, handler: ClientHandler, options?: ServerOptions): Promise<void>;
+export function unixServer(
+  path: string,
+  handler: ClientHandler | TlsClientHandler,
+  options: ServerOptions = {},
+): Promise<void> {
   const serve = clientHandler(handler, 'unixServer', options);
   if (enterComposite('unixServer()') === null) return refused('unixServer()');
   return serveUnix(path, serve, options);
@@ -182,8 +216,18 @@ async function serveUnix(path: string, handler: Handler, options: ServerOptions)
  */
 export function runServer(
   sock: Socket,
+  handler: TlsClientHandler,
+  options: { ssl: TlsContext },
+): Promise<void>;
+export function runServer(
+  sock: Socket,
   handler: ClientHandler,
-  options: { ssl?: unknown } = {},
+  options?: { ssl?: TlsContext | null },
+): Promise<void>;
+export function runServer(
+  sock: Socket,
+  handler: ClientHandler | TlsClientHandler,
+  options: { ssl?: TlsContext | null } = {},
 ): Promise<void> {
   const serve = clientHandler(handler, 'runServer', options);
   if (!(sock instanceof Socket)) throw new TypeError(`runServer() wants a Socket, not ${describe(sock)}.`);
@@ -232,14 +276,15 @@ function familyOf(host: string, options: TcpServerOptions): number {
   return options.family ?? (literalKind(host) === 6 ? AF_INET6 : AF_INET);
 }
 
-type Handler = { run: (...args: unknown[]) => unknown; name: string };
+type Handler = { run: (...args: unknown[]) => unknown; name: string; tls: Plan | null };
 
-function clientHandler(handler: ClientHandler, who: string, options: { ssl?: unknown }): Handler {
+function clientHandler(
+  handler: ClientHandler | TlsClientHandler,
+  who: string,
+  options: { ssl?: unknown },
+): Handler {
   const run = callable(handler, who);
-  if (options.ssl === true)
-    throw new TypeError(`${who}() needs a TLS context of curio/ssl as ssl: a server has a certificate.`);
-  if (options.ssl) throw new NotSupportedError(`${who}(): TLS is not there yet.`);
-  return { run, name: functionName(handler) };
+  return { run, name: functionName(handler), tls: serverPlan(options.ssl, `${who}()`) };
 }
 
 /** Descriptors or memory are out: for errors that pass when clients leave. */
@@ -265,7 +310,7 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
       try {
         const [client, address] = await sock.accept();
         exhausted = false;
-        const task = newTask(server, serveClient, [handler.run, client, address], {
+        const task = newTask(server, serveClient, [handler, client, address], {
           daemon: true,
           name: handler.name,
         });
@@ -285,16 +330,21 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   }
 }
 
-async function serveClient(
-  handler: (client: Socket, address: Address) => unknown,
-  client: Socket,
-  address: Address,
-): Promise<void> {
+async function serveClient(handler: Handler, plain: Socket, address: Address): Promise<void> {
+  const client = handler.tls === null ? plain : secured(plain, handler.tls);
   try {
-    await handler(client, address);
+    await handler.run(client, address);
+  } catch (error) {
+    if (!(client instanceof SSLSocket) || client.handshakeError !== error) throw error;
+    // The handler has not got to know this client: it has not crashed.
+    report(enter() as TaskRecord, 'warn', `${shown(address)} was dropped. ${(error as Error).message}`);
   } finally {
     client.closeNow();
   }
+}
+
+function shown(address: Address): string {
+  return Array.isArray(address) ? `Client ${address[0]}:${address[1]}` : 'A client';
 }
 
 /** Cancels tasks and waits until they have ended, whatever befalls the caller meanwhile. */

@@ -1,0 +1,414 @@
+/*
+ * A TLS connection as a handle: Node's TLSSocket over a connection that was a handle before. Node shakes hands by
+ * itself, reads while somebody wants to, and encrypts what it is given; the errors are put into sentences.
+ *
+ * It must not know tasks beyond waking the two slots, nor where the terms come from.
+ */
+
+import type { Socket as NetSocket } from 'node:net';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { Address } from '../io/address.ts';
+import { ByteQueue } from '../io/bytes.ts';
+import { driver } from '../io/choice.ts';
+import { SHUT_RD, SHUT_WR } from '../io/constants.ts';
+import type { Direction, Handle } from '../io/driver.ts';
+import { PortableHandle, unsupported } from '../io/portable/handle.ts';
+import { closedError, type SystemError, systemError } from '../io/system.ts';
+import { certificateError, connectionError, type Peer } from './error.ts';
+import type { ServerNameHook, Terms } from './terms.ts';
+import { tls } from './terms.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** How much Node is given at a time. */
+const CHUNK = 65536;
+/** How much that nobody has asked for yet is taken from Node; what comes then waits in its buffers, and at the peer. */
+const AHEAD = 65536;
+/** From here on more is taken. */
+const LOW = 16384;
+/** Milliseconds that a closed connection may take to get rid of what it was given. */
+const LINGER = 10_000;
+
+/** One side of a connection to be. */
+export interface Side {
+  serverSide: boolean;
+  /** What the server is called; null if nobody says. */
+  hostname: string | null;
+  terms: Terms;
+  alpnProtocols: readonly string[] | null;
+  serverNameHook: ServerNameHook | null;
+  /** Seconds until the handshake is given up; null for never. */
+  limit: number | null;
+}
+
+export class TlsHandle extends PortableHandle {
+  readonly #side: Side;
+  readonly #socket: TLSSocket;
+  /** -1 where there is no such thing. */
+  readonly #fd: number;
+  readonly #local: Address | null;
+  readonly #remote: Address | null;
+  readonly #queue = new ByteQueue();
+  /** A client's hands are shaken, and the certificate is being looked at. */
+  #shaken = false;
+  #secure = false;
+  #reading = false;
+  #paused = false;
+  #ended = false;
+  #finished = false;
+  #flushing = false;
+  #error: Error | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #certificate: PeerCertificate | null = null;
+
+  /**
+   * Begins to shake hands.
+   * @param plain the connection, which is closed as a handle
+   * @throws an Error with a code such as `EBADF` if it is none
+   */
+  constructor(plain: Handle, side: Side) {
+    super(plain.family, plain.type, plain.proto);
+    this.#side = side;
+    this.#fd = plain instanceof PortableHandle ? -1 : plain.fileno();
+    this.#local = known(() => plain.getsockname());
+    this.#remote = known(() => plain.getpeername());
+    const socket = side.serverSide ? this.#serve(plain.surrender()) : this.#call(plain.surrender());
+    this.#socket = socket;
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    socket.on('drain', () => this.writer.ready());
+    // Who waits keeps the process alive himself.
+    socket.unref();
+    if (side.limit !== null) {
+      this.#timer = setTimeout(this.#onTimeout, side.limit * 1000);
+      this.#timer.unref();
+    }
+  }
+
+  // ---- The handshake ----
+
+  #call(raw: NetSocket): TLSSocket {
+    const { terms, hostname, alpnProtocols } = this.#side;
+    const { isIP } = process.getBuiltinModule('node:net');
+    const socket = tls().connect({
+      socket: raw,
+      secureContext: terms.secureContext,
+      rejectUnauthorized: terms.verify,
+      checkServerIdentity: (host, certificate) => {
+        this.#certificate = certificate;
+        return terms.checkHostname ? terms.checkIdentity(host, certificate) : undefined;
+      },
+      // An address is no server name, but it is in certificates.
+      ...(hostname === null ? {} : { host: hostname }),
+      ...(hostname === null || isIP(hostname) ? {} : { servername: hostname }),
+      ...(alpnProtocols === null ? {} : { ALPNProtocols: [...alpnProtocols] }),
+    });
+    // Node looks at the certificate itself, and has forgotten it when it says what is wrong.
+    socket.prependListener('secure', () => {
+      this.#shaken = true;
+      if (terms.verify && verifyError(socket) !== null) this.#certificate = socket.getPeerCertificate();
+    });
+    socket.once('secureConnect', () => {
+      this.#certificate = null;
+      this.#onSecure();
+    });
+    return socket;
+  }
+
+  #serve(raw: NetSocket): TLSSocket {
+    const { terms, alpnProtocols, serverNameHook } = this.#side;
+    const { TLSSocket } = tls();
+    const socket = new TLSSocket(raw, {
+      isServer: true,
+      secureContext: terms.secureContext,
+      requestCert: terms.ask,
+      rejectUnauthorized: terms.require,
+      ...(alpnProtocols === null ? {} : { ALPNProtocols: [...alpnProtocols] }),
+      ...(serverNameHook === null ? {} : { SNICallback: serverNameHook }),
+    });
+    socket.once('secure', () => {
+      const failure = terms.verify ? verifyClient(socket, terms.require) : null;
+      if (failure === null) return this.#onSecure();
+      this.#certificate = socket.getPeerCertificate();
+      this.#fail(certificateError(failure, this.#peer));
+    });
+    // What is wrong once hands are shaken Node tells its own servers only.
+    socket.on('_tlsError', this.#onError);
+    return socket;
+  }
+
+  readonly #onSecure = (): void => {
+    clearTimeout(this.#timer);
+    this.#secure = true;
+    this.writer.ready();
+  };
+
+  readonly #onTimeout = (): void => {
+    this.#fail(connectionError(systemError('ETIMEDOUT', 'handshake'), this.#peer));
+  };
+
+  /** True once the handshake is done. */
+  get secure(): boolean {
+    return this.#secure;
+  }
+
+  /** What the handshake has failed with. */
+  get handshakeError(): Error | null {
+    return this.#secure ? null : this.#error;
+  }
+
+  get socket(): TLSSocket {
+    return this.#socket;
+  }
+
+  get #peer(): Peer {
+    const { serverSide, hostname } = this.#side;
+    return {
+      client: serverSide,
+      name: serverSide ? 'the client' : (hostname ?? 'the server'),
+      certificate: this.#certificate,
+    };
+  }
+
+  override handshake(): true | null {
+    if (this.closed) throw closedError('handshake');
+    if (this.#secure) return true;
+    if (this.#error !== null) throw this.#error;
+    return null;
+  }
+
+  // ---- What Node tells ----
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#queue.push(chunk);
+    if (this.#queue.length >= AHEAD) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    this.reader.ready();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    if (!this.#secure) this.#fail(connectionError(systemError('ECONNRESET', 'handshake'), this.#peer));
+    else this.reader.ready();
+  };
+
+  readonly #onError = (error: SystemError): void => {
+    const code = error.code ?? '';
+    if (this.#secure) this.#fail(code.startsWith('ERR_SSL_') ? connectionError(error, this.#peer) : error);
+    // Node refuses a certificate between `secure` and `secureConnect`.
+    else if (this.#shaken && code !== 'ERR_TLS_DH_PARAM_SIZE')
+      this.#fail(certificateError(error, this.#peer));
+    else this.#fail(connectionError(error, this.#peer));
+  };
+
+  readonly #onClose = (): void => {
+    clearTimeout(this.#timer);
+    if (!this.#secure || !this.#ended)
+      this.#fail(connectionError(systemError('ECONNRESET', 'read'), this.#peer));
+  };
+
+  #fail(error: Error): void {
+    if (this.#error !== null || this.closed) return;
+    clearTimeout(this.#timer);
+    this.#error = error;
+    this.#socket.destroy();
+    this.reader.ready();
+    this.writer.ready();
+  }
+
+  // ---- Bytes ----
+
+  arm(direction: Direction): void {
+    this.mustBeOpen('poll');
+    if (direction === 'reader') this.#start();
+  }
+
+  poll(direction: Direction): boolean {
+    this.arm(direction);
+    if (this.#error !== null) return true;
+    if (direction === 'reader') return this.#queue.length > 0 || this.#ended;
+    return this.#secure && !this.#socket.writableNeedDrain;
+  }
+
+  /** From now on Node reads ahead. Not before somebody wants to read: nothing is taken from a peer that nobody listens to. */
+  #start(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#socket.on('data', this.#onData);
+  }
+
+  /** What a receive gives that finds nothing. */
+  #nothing<T>(end: T): T | null {
+    if (this.closed) throw closedError('read');
+    if (this.#ended && this.#secure) return end;
+    if (this.#error !== null) throw this.#error;
+    this.#start();
+    return null;
+  }
+
+  #goOn(): void {
+    if (!this.#paused || this.#queue.length > LOW) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  recv(maxbytes: number, flags: number): Buffer | null {
+    if (flags !== 0) throw noFlags();
+    if (maxbytes === 0 && !this.closed) return EMPTY;
+    if (this.closed || this.#queue.length === 0) return this.#nothing(EMPTY);
+    const data = this.#queue.take(maxbytes);
+    this.#goOn();
+    return data;
+  }
+
+  override recvInto(target: Uint8Array, flags: number): number | null {
+    if (flags !== 0) throw noFlags();
+    if (target.length === 0 && !this.closed) return 0;
+    if (this.closed || this.#queue.length === 0) return this.#nothing(0);
+    const n = this.#queue.takeInto(target);
+    this.#goOn();
+    return n;
+  }
+
+  send(data: Uint8Array, offset: number, flags: number): number | null {
+    if (flags !== 0) throw noFlags();
+    if (this.closed) throw closedError('write');
+    if (this.#error !== null) throw this.#error;
+    // What is sent before the other side is known might be for somebody else.
+    if (!this.#secure) return null;
+    const socket = this.#socket;
+    if (this.#finished || !socket.writable) throw systemError('EPIPE', 'write');
+    if (socket.writableNeedDrain) return null;
+    const length = Math.min(data.length - offset, CHUNK);
+    // A copy: the caller may use its memory again as soon as this returns, and Node may not be done with it then.
+    if (length > 0) socket.write(Buffer.from(data.subarray(offset, offset + length)), this.#onWritten);
+    return length;
+  }
+
+  readonly #onWritten = (): void => {
+    if (!this.#flushing || this.#socket.writableLength > 0) return;
+    this.#flushing = false;
+    this.writer.ready();
+  };
+
+  override drained(): true | null {
+    if (this.closed) throw closedError('write');
+    if (this.#error !== null) throw this.#error;
+    if (this.#socket.writableLength === 0) return true;
+    this.#flushing = true;
+    return null;
+  }
+
+  shutdown(how: number): void {
+    if (this.closed) throw closedError('shutdown');
+    if (!this.#secure) throw this.#error ?? systemError('ENOTCONN', 'shutdown');
+    if (how !== SHUT_RD && !this.#finished) {
+      this.#finished = true;
+      this.#socket.end();
+    }
+    if (how !== SHUT_WR) this.#onEnd();
+  }
+
+  protected leave(): void {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    if (!this.#secure || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    // What has been sent goes on its way before the end does, even if the program has nothing else to do; a peer that
+    // takes nothing is not waited for for ever.
+    if (socket.writableLength > 0) socket.ref();
+    const timer = setTimeout(() => socket.destroy(), LINGER);
+    timer.unref();
+    socket.once('close', () => clearTimeout(timer));
+    socket.destroySoon();
+  }
+
+  // ---- What needs no waiting ----
+
+  connect(): true | null {
+    this.mustBeOpen('connect');
+    throw systemError('EISCONN', 'connect');
+  }
+
+  connected(): true | null {
+    return this.connect();
+  }
+
+  bind(): void {
+    this.mustBeOpen('bind');
+    throw systemError('EINVAL', 'bind');
+  }
+
+  ready(): null {
+    return null;
+  }
+
+  getsockname(): Address | null {
+    this.mustBeOpen('getsockname');
+    return this.#local;
+  }
+
+  getpeername(): Address {
+    this.mustBeOpen('getpeername');
+    if (this.#remote === null) throw systemError('ENOTCONN', 'getpeername');
+    return this.#remote;
+  }
+
+  override fileno(): number {
+    if (this.closed || this.#socket.destroyed) return -1;
+    return this.#fd >= 0 ? this.#fd : super.fileno();
+  }
+
+  /** The options are still the descriptor's, where there is one. */
+  #plainly<T>(operation: string, use: (plain: Handle) => T): T {
+    this.mustBeOpen(operation);
+    if (this.#socket.destroyed) throw closedError(operation);
+    if (this.#fd < 0) throw unsupported(`${operation}() of a TLS socket`);
+    const plain = driver().adopt(this.#fd, this.family, this.type, this.proto);
+    try {
+      return use(plain);
+    } finally {
+      plain.detach();
+    }
+  }
+
+  override getsockopt(level: number, name: number, size: number): number | Buffer {
+    return this.#plainly('getsockopt', (plain) => plain.getsockopt(level, name, size));
+  }
+
+  setsockopt(level: number, name: number, value: number | Uint8Array): void {
+    this.#plainly('setsockopt', (plain) => plain.setsockopt(level, name, value));
+  }
+}
+
+/** A name that a connection may no longer have. */
+function known<T>(get: () => T): T | null {
+  try {
+    return get();
+  } catch (error) {
+    const { code } = error as SystemError;
+    if (code === 'ENOTCONN' || code === 'EINVAL') return null;
+    throw error;
+  }
+}
+
+/** What OpenSSL thinks of the other side's certificate, which it lets pass. Node shows it for its own clients and servers only. */
+function verifyError(socket: TLSSocket): Error | null {
+  const { ssl } = socket as unknown as { ssl: { verifyError(): Error | null | undefined } };
+  return ssl.verifyError() ?? null;
+}
+
+/** The same for a client's, which need not have one if that is not required. */
+function verifyClient(socket: TLSSocket, required: boolean): Error | null {
+  if (!required && !socket.getPeerCertificate()?.raw) return null;
+  return verifyError(socket);
+}
+
+function noFlags(): Error {
+  return new RangeError('A TLS socket takes no flags: what is read has been decrypted already.');
+}
