@@ -14,11 +14,9 @@ import { TaskList } from './tasklist.ts';
 export async function shutDown(core: Core, hooks: readonly (() => unknown)[]): Promise<void> {
   const self = core.running as TaskRecord;
   while (core.tasks.size > 0) {
+    // What clean-up spawns meanwhile comes in the next round: somebody who spawns without end must be reached, too.
     const left = [...core.tasks];
-    const newest = left[left.length - 1]!.id;
     for (let task = left.pop(); task !== undefined; task = left.pop()) {
-      // Clean-up may spawn. What it spawns is newer, and comes first.
-      if (core.tasks.newest !== null && core.tasks.newest.id > newest) break;
       if (task.terminated) continue;
       core.cancel(task, new TaskCancelled(undefined, { cause: new RuntimeError('The kernel shuts down.') }));
       task.waiters ??= new TaskList();
