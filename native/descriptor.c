@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +18,44 @@ static napi_value fd_close(napi_env env, napi_callback_info info) {
   int closed = close(fd);
   if (closed < 0 && errno == EINTR) closed = 0;
   return result(env, closed);
+}
+
+// Discussion: a worker thread that is terminated runs no more JavaScript, and its descriptors belong
+// to the process, which lives on. So somebody else has to know which they were.
+static napi_value fd_close_at_exit(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  int32_t fd;
+  bool on;
+  if (!read_int(env, args[0], "fd", &fd)) return NULL;
+  if (napi_get_value_bool(env, args[1], &on) != napi_ok) {
+    wrong_type(env, "on", "a boolean");
+    return NULL;
+  }
+  if (fd < 0) return number(env, -EBADF);
+  size_t byte = (size_t)fd / 8;
+  uint8_t bit = (uint8_t)(1u << (fd % 8));
+  if (byte >= home->owned_size) {
+    if (!on) return number(env, 0);
+    size_t size = byte + 64;
+    uint8_t *owned = realloc(home->owned, size);
+    if (owned == NULL) return number(env, -ENOMEM);
+    memset(owned + home->owned_size, 0, size - home->owned_size);
+    home->owned = owned;
+    home->owned_size = size;
+  }
+  if (on) {
+    home->owned[byte] |= bit;
+  } else {
+    home->owned[byte] &= (uint8_t)~bit;
+  }
+  return number(env, 0);
+}
+
+void descriptors_close(Environment *home) {
+  for (size_t fd = 0; fd < home->owned_size * 8; fd++) {
+    if (home->owned[fd / 8] & (1u << (fd % 8))) close((int)fd);
+  }
+  free(home->owned);
 }
 
 static napi_value fd_dup(napi_env env, napi_callback_info info) {
@@ -83,6 +123,7 @@ static napi_value fd_poll(napi_env env, napi_callback_info info) {
 
 const Method descriptor_methods[] = {
     {"close", fd_close},
+    {"closeAtExit", fd_close_at_exit},
     {"dup", fd_dup},
     {"pipe", fd_pipe},
     {"getFlags", fd_flags},

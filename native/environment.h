@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 typedef struct Scratch Scratch;
@@ -24,6 +25,8 @@ typedef struct {
   socklen_t address_length;
   Scratch *scratch;      // transfer.c; NULL until asked for
   Readiness *readiness;  // readiness.c; NULL until asked for
+  uint8_t *owned;        // descriptor.c: a bit for each descriptor to close when the environment ends
+  size_t owned_size;     // in bytes
 } Environment;
 
 typedef struct {
@@ -41,5 +44,6 @@ extern const Method readiness_methods[];
 napi_value constants_object(napi_env env);
 napi_value error_names_object(napi_env env);
 void scratch_release(Scratch *scratch);
+void descriptors_close(Environment *home);
 
 #endif

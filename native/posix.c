@@ -1,7 +1,7 @@
 // The addon's front door: makes the exports of one environment and takes them down with it.
 //
 // The addon is BSD sockets for JavaScript, one system call a function: plain descriptors go in, a
-// non-negative number or a negated errno comes out. It holds no sockets, knows no tasks, resolves
+// non-negative number or a negated errno comes out. It holds no sockets (but for `closeAtExit`), knows no tasks, resolves
 // no names and never blocks (but for `poll`, which says so). posix.d.ts is its manual.
 #include "environment.h"
 
@@ -13,6 +13,7 @@ static void environment_free(napi_env env, void *data, void *hint) {
   Environment *home = data;
   // home->readiness is not ours to free: its uv handle closes asynchronously (see readiness.c).
   scratch_release(home->scratch);
+  descriptors_close(home);
   free(home);
 }
 

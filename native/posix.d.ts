@@ -5,7 +5,7 @@
 // negative number on failure. Nothing throws for what the system says. A TypeError (wrong type) or
 // a RangeError (a span outside its buffer, a port above 65535) is a mistake of the caller.
 // Nothing blocks but `poll`, and what is done to a descriptor from elsewhere that was not made non-blocking.
-// Nothing here knows tasks, resolves names, or owns a descriptor.
+// Nothing here knows tasks or resolves names, or owns a descriptor (but see `closeAtExit`).
 
 /** `[host, port]`, `[host, port, flowinfo, scopeid]`, a Unix path, or raw bytes (see {@link HostArgument}). */
 export type NativeAddress = [string, number] | [string, number, number, number] | string | Uint8Array;
@@ -121,6 +121,11 @@ export interface Posix {
 
   /** Never `-EINTR`. Call `unwatch` first when the description may live on elsewhere (dup, a passed descriptor). */
   close(fd: number): number;
+  /**
+   * Whether this descriptor is closed when the environment ends, however it does: a worker thread that is terminated runs no more
+   * JavaScript. Say no before closing it or giving it away: numbers are reused.
+   */
+  closeAtExit(fd: number, on: boolean): number;
   /** Close-on-exec. */
   dup(fd: number): number;
   /** `[read end, write end]`, non-blocking and close-on-exec. */

@@ -43,3 +43,20 @@ test('asking for the posix driver without its addon says so, and without asking 
   const { stdout } = await start('io-lazy', { NODE_OPTIONS });
   expect(stdout).toBe('loaded: nothing\ndriver: portable\n');
 });
+
+test.each(drivers)(
+  'kernels in several threads speak to each other, and one that is ended leaves no socket (%s)',
+  async (driver) => {
+    const { stdout, stderr, code } = await start('io-threads', { CURIO_DRIVER: driver });
+    expect(stderr).toBe('');
+    expect(stdout.trim().split('\n')).toEqual([
+      `main: ${driver}`,
+      `worker: ${driver}`,
+      `worker: ${driver}`,
+      `two kernels: ${driver}`,
+      'second kernel: TaskCancelled',
+      'ECONNREFUSED',
+    ]);
+    expect(code).toBe(0);
+  },
+);

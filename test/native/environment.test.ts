@@ -5,12 +5,12 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { addonPath, available } from './addon.ts';
+import { addonPath, available, posix } from './addon.ts';
 
 const program = fileURLToPath(new URL('programs/environment.mjs', import.meta.url));
 
@@ -52,6 +52,24 @@ describe.runIf(available)('a worker thread', () => {
   test('ends by itself while watches are alive', async () => {
     expect(await inThread('by itself')).toMatchObject({ said: ['done'], code: 0, error: undefined });
     expect(await inThread('at once')).toMatchObject({ said: ['never waited'], code: 0 });
+  });
+
+  test('closes what it was told to close, and nothing else', async () => {
+    const worker = new Worker(program, {
+      workerData: { addon: addonPath, ending: 'with descriptors of its own' },
+    });
+    const [[mine, given, other, lent]] = (await once(worker, 'message')) as [
+      [number, number, number, number],
+    ];
+    await worker.terminate();
+    expect(posix.getFlags(mine)).toBe(-constants.errno.EBADF);
+    for (const fd of [given, other, lent]) {
+      expect(posix.getFlags(fd)).toBeGreaterThanOrEqual(0);
+      posix.close(fd);
+    }
+    expect(posix.closeAtExit(-1, true)).toBe(-constants.errno.EBADF);
+    expect(() => posix.closeAtExit('1' as never, true)).toThrow(TypeError);
+    expect(() => posix.closeAtExit(1, 1 as never)).toThrow(TypeError);
   });
 
   test('is terminated while events pour in, or while it waits', async () => {

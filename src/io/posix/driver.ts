@@ -23,7 +23,9 @@ export class PosixDriver implements Driver {
     this.#posix = posix;
     const scratch = posix.scratch(AREA);
     if (typeof scratch === 'number') throw systemError(posix.errorNames[-scratch]!, 'scratch');
-    this.#home = { posix, poller: new Poller(posix), scratch, handles: new Map() };
+    const { isMainThread } = process.getBuiltinModule('node:worker_threads');
+    const mayBeTerminated = !isMainThread;
+    this.#home = { posix, poller: new Poller(posix), scratch, mayBeTerminated, handles: new Map() };
     this.#descriptors = new Descriptors(posix, this.#home.poller, (fd) => this.#home.handles.has(fd));
   }
 

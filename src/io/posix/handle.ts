@@ -54,6 +54,8 @@ export interface Home {
   readonly poller: Poller;
   /** The scratch area of `recvScratch`, `AREA` bytes. */
   readonly scratch: Buffer;
+  /** In a worker thread: it may end without a last word, and the process lives on. */
+  readonly mayBeTerminated: boolean;
   /** Every open handle by its descriptor. */
   readonly handles: Map<number, PosixHandle>;
 }
@@ -91,6 +93,7 @@ export class PosixHandle implements Handle, Watched {
       (family === AF_INET || family === AF_INET6) &&
       (proto === 0 || proto === IPPROTO_TCP);
     home.handles.set(fd, this);
+    if (home.mayBeTerminated) home.posix.closeAtExit(fd, true);
   }
 
   get closed(): boolean {
@@ -378,6 +381,7 @@ export class PosixHandle implements Handle, Watched {
       this.home.poller.forget(this);
       if (this.#shared) this.posix.unwatch(fd);
     }
+    if (this.home.mayBeTerminated) this.posix.closeAtExit(fd, false);
     this.fd = -1;
     this.readable = this.writable = true;
     if (this.home.handles.get(fd) === this) this.home.handles.delete(fd);

@@ -55,6 +55,15 @@ switch (ending) {
     for (let i = 0; i < 20; i++) pingPong(Number.MAX_SAFE_INTEGER, () => {});
     say('busy');
     break;
+  case 'with descriptors of its own': {
+    const [mine, given] = posix.pipe();
+    const [other, lent] = posix.pipe();
+    posix.closeAtExit(mine, true);
+    posix.closeAtExit(given, true);
+    posix.closeAtExit(given, false);
+    say([mine, given, other, lent]);
+    break;
+  }
   case 'by process.exit in an event':
     pingPong(100, () => {
       say('leaving');
