@@ -167,6 +167,15 @@ describe('a run in which nothing can wake any task', () => {
     expect(options.logger.lines).toEqual([]);
   });
 
+  test('is noticed when the last task that awaited an ordinary promise has ended, and woken nobody', async () => {
+    await deadlockOf(
+      run(quiet(), async () => {
+        await spawn({ daemon: true }, () => new Promise((resolve) => setImmediate(resolve)));
+        await new Event().wait();
+      }),
+    );
+  });
+
   test('leaves the kernel usable', async () => {
     await using kernel = new Kernel(quiet());
     const event = new Event();

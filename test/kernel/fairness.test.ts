@@ -17,12 +17,15 @@ import {
   sleep,
   spawn,
   type Task,
+  TaskCancelled,
+  TaskTimeout,
   timeoutAfter,
   wait,
 } from 'curio';
 import { SchedFIFO } from 'curio/sched';
 import { schedulerWake } from 'curio/traps';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { recorder } from '../kit/recorder.ts';
 
 /** Set by something of Node's, outside any task. */
 let outside = false;
@@ -78,19 +81,31 @@ describe('an endless loop of', () => {
     });
 
     test(`${name} lets another task sleep and wake, and can be cancelled by it`, async () => {
-      let steppedOn = false;
-      await run(async () => {
+      await run({ logger: recorder() }, async () => {
         const task = await spawn(async () => {
-          for (;;) {
-            await step();
-            // Not every loop has a blocking operation in it; cancellation is delivered at one.
-            if (steppedOn) await sleep(0);
-          }
+          for (;;) await step();
         });
         await sleep(0.001);
-        steppedOn = true;
         await task.cancel();
         expect(task.terminated).toBe(true);
+      });
+    });
+
+    test(`${name} can be ended by a timeout`, async () => {
+      await run({ logger: recorder() }, async () => {
+        const endless = async () => {
+          for (;;) await step();
+        };
+        await expect(timeoutAfter(0.001, endless)).rejects.toThrow(TaskTimeout);
+      });
+    });
+
+    test(`${name} does not hold up a shutdown`, async () => {
+      await run({ logger: recorder() }, async () => {
+        await spawn(async () => {
+          for (;;) await step();
+        });
+        await sleep(0.001);
       });
     });
   }
@@ -222,6 +237,28 @@ describe('a task that does operations which need not wait', () => {
       for (let i = 0; i < 3000; i++) await queue.put(i);
       for (let i = 0; i < 3000; i++) expect(await queue.get()).toBe(i);
     });
+  });
+
+  test('loses nothing when it is cancelled, wherever in the thousand that comes', async () => {
+    for (const step of [1, 7, 250, 999, 1000, 1001]) {
+      await run(async () => {
+        const queue = new Queue<number>();
+        const total = 3000;
+        for (let i = 0; i < total; i++) await queue.put(i);
+        const taken: number[] = [];
+        const task: Task<void> = await spawn(async () => {
+          for (;;) {
+            taken.push(await queue.get());
+            if (taken.length === step) await task.cancel({ blocking: false });
+          }
+        });
+        await task.wait();
+        expect(task.exception).toBeInstanceOf(TaskCancelled);
+        const rest: number[] = [];
+        while (!queue.empty()) rest.push(await queue.get());
+        expect([...taken, ...rest]).toEqual(Array.from({ length: total }, (_, i) => i));
+      });
+    }
   });
 
   test('loses nothing if it is cancelled while it yields', async () => {
