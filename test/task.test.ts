@@ -1,5 +1,6 @@
 // Tasks as users meet them: joining, waiting, cancelling, looking. Whose turn it is, is tested in test/kernel/turns.test.ts.
 
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import {
   CancelledError,
@@ -293,6 +294,8 @@ describe('cancel()', () => {
       log.push('cancel has returned');
       expect(task.cancelled).toBe(true);
       expect(task.terminated).toBe(true);
+      const error = await task.join().catch((it) => it);
+      expect(error.cause).toBeInstanceOf(TaskCancelled);
     });
     expect(log).toEqual(['cancel', 'cancelled', 'cleaned up', 'cancel has returned']);
   });
@@ -845,7 +848,7 @@ describe('where() and traceback()', () => {
       await sleep(0);
       const [file, line] = task.where() as [string, number];
       expect(file).toBe(import.meta.filename ?? new URL(import.meta.url).pathname);
-      const text = await import('node:fs').then((fs) => fs.readFileSync(file, 'utf8'));
+      const text = readFileSync(file, 'utf8');
       expect(text.split('\n')[line - 1]).toContain('<- here');
       const traceback = task.traceback();
       expect(traceback).toContain(`Task(id=${task.id}, name='outermost', state='EVENT_WAIT')`);

@@ -2,6 +2,7 @@
 
 import {
   CancelledError,
+  disableCancellation,
   Kernel,
   ReadResourceBusy,
   RuntimeError,
@@ -309,7 +310,6 @@ describe('setTimeout() and unsetTimeout()', () => {
     await run({ clock: time, logger: recorder() }, async () => {
       await traps.setTimeout(5);
       // Shielded, the timeout becomes pending.
-      const { disableCancellation } = await import('curio');
       await disableCancellation(() => sleep(10));
       await traps.unsetTimeout(null);
       expect(await sleep(1)).toBe(11);

@@ -2,8 +2,11 @@
 // operation that still waits when its task ends is withdrawn, so that nothing is lost to it.
 
 import {
+  abortable,
   Condition,
+  disableCancellation,
   Event,
+  gather,
   Lock,
   Queue,
   type RuntimeError,
@@ -16,6 +19,7 @@ import {
   TaskBusyError,
   TaskError,
   TaskGroup,
+  taskGroup,
   timeoutAfter,
   UniversalQueue,
   wait,
@@ -109,7 +113,6 @@ describe('a second blocking operation', () => {
 
   test('is refused inside functions that run others: timeoutAfter, with, gather, taskGroup', async () => {
     await run(quiet(), async () => {
-      const { gather, taskGroup, disableCancellation, abortable } = await import('curio');
       const first = sleep(1);
       let called = 0;
       const fn = () => {
