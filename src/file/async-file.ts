@@ -362,7 +362,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   async #writelines(lines: Iterable<Writable<D>> | AsyncIterable<Writable<D>>): Promise<void> {
     let written = 0;
     try {
-      if (Symbol.asyncIterator in lines) {
+      if (typeof lines === 'object' && Symbol.asyncIterator in lines) {
         for await (const line of lines) written += await this.write(line);
         return;
       }

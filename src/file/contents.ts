@@ -104,11 +104,11 @@ export class Contents<D extends string | Buffer> {
   *lines(hint: number): Steps<D[]> {
     const lines: D[] = [];
     try {
-      for (let length = 0; length < hint; ) {
+      for (let left = hint; left >= 0; ) {
         const line = this.input.quickLine() ?? (yield* this.line(ALL));
         if (line.length === 0) break;
         lines.push(line);
-        length += line.length;
+        if (hint !== ALL) left -= typeof line === 'string' ? characters(line) : line.length;
       }
     } catch (error) {
       attach(error, 'linesRead', lines);
