@@ -48,6 +48,8 @@ export class TlsHandle extends PortableHandle {
   readonly #fd: number;
   readonly #local: Address | null;
   readonly #remote: Address | null;
+  /** What has come and has not been asked for yet: as a rule one chunk, else the queue. */
+  #chunk: Buffer | null = null;
   readonly #queue = new ByteQueue();
   /** A client's hands are shaken, and the certificate is being looked at. */
   #shaken = false;
@@ -56,6 +58,8 @@ export class TlsHandle extends PortableHandle {
   #paused = false;
   #ended = false;
   #finished = false;
+  /** Node has more to send than it wants to put aside. */
+  #full = false;
   #flushing = false;
   #error: Error | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -77,7 +81,7 @@ export class TlsHandle extends PortableHandle {
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
-    socket.on('drain', () => this.writer.ready());
+    socket.on('drain', this.#onDrain);
     // Who waits keeps the process alive himself.
     socket.unref();
     if (side.limit !== null) {
@@ -181,19 +185,36 @@ export class TlsHandle extends PortableHandle {
   // ---- What Node tells ----
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#queue.push(chunk);
-    if (this.#queue.length >= AHEAD) {
-      this.#paused = true;
-      this.#socket.pause();
-    }
+    if (this.#chunk === null && this.#queue.length === 0) this.#chunk = chunk;
+    else this.#enqueue(chunk);
+    this.readable = true;
     this.reader.ready();
+  };
+
+  #enqueue(chunk: Buffer): void {
+    if (this.#chunk !== null) this.#queue.push(this.#chunk);
+    this.#chunk = null;
+    this.#queue.push(chunk);
+    if (this.#queue.length < AHEAD || this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  readonly #onDrain = (): void => {
+    this.#full = false;
+    this.writer.ready();
   };
 
   readonly #onEnd = (): void => {
     this.#ended = true;
     if (!this.#secure) this.#fail(connectionError(systemError('ECONNRESET', 'handshake'), this.#peer));
-    else this.reader.ready();
+    else this.#wakeReader();
   };
+
+  #wakeReader(): void {
+    this.readable = true;
+    this.reader.ready();
+  }
 
   readonly #onError = (error: SystemError): void => {
     const code = error.code ?? '';
@@ -215,7 +236,7 @@ export class TlsHandle extends PortableHandle {
     clearTimeout(this.#timer);
     this.#error = error;
     this.#socket.destroy();
-    this.reader.ready();
+    this.#wakeReader();
     this.writer.ready();
   }
 
@@ -229,8 +250,8 @@ export class TlsHandle extends PortableHandle {
   poll(direction: Direction): boolean {
     this.arm(direction);
     if (this.#error !== null) return true;
-    if (direction === 'reader') return this.#queue.length > 0 || this.#ended;
-    return this.#secure && !this.#socket.writableNeedDrain;
+    if (direction === 'reader') return this.#chunk !== null || this.#queue.length > 0 || this.#ended;
+    return this.#secure && !this.#full;
   }
 
   /** From now on Node reads ahead. Not before somebody wants to read: nothing is taken from a peer that nobody listens to. */
@@ -246,7 +267,17 @@ export class TlsHandle extends PortableHandle {
     if (this.#ended && this.#secure) return end;
     if (this.#error !== null) throw this.#error;
     this.#start();
+    this.readable = false;
     return null;
+  }
+
+  /** Whether there is something, and then in the queue. */
+  #queued(flags: number): boolean {
+    if (flags !== 0) throw noFlags();
+    if (this.closed) throw closedError('read');
+    if (this.#chunk !== null) this.#queue.push(this.#chunk);
+    this.#chunk = null;
+    return this.#queue.length > 0;
   }
 
   #goOn(): void {
@@ -256,18 +287,24 @@ export class TlsHandle extends PortableHandle {
   }
 
   recv(maxbytes: number, flags: number): Buffer | null {
-    if (flags !== 0) throw noFlags();
-    if (maxbytes === 0 && !this.closed) return EMPTY;
-    if (this.closed || this.#queue.length === 0) return this.#nothing(EMPTY);
+    const chunk = this.#chunk;
+    if (chunk !== null && chunk.length <= maxbytes && flags === 0 && !this.closed) {
+      this.#chunk = null;
+      this.readable = this.#ended || this.#error !== null;
+      return chunk;
+    }
+    const some = this.#queued(flags);
+    if (maxbytes === 0) return EMPTY;
+    if (!some) return this.#nothing(EMPTY);
     const data = this.#queue.take(maxbytes);
     this.#goOn();
     return data;
   }
 
   override recvInto(target: Uint8Array, flags: number): number | null {
-    if (flags !== 0) throw noFlags();
-    if (target.length === 0 && !this.closed) return 0;
-    if (this.closed || this.#queue.length === 0) return this.#nothing(0);
+    const some = this.#queued(flags);
+    if (target.length === 0) return 0;
+    if (!some) return this.#nothing(0);
     const n = this.#queue.takeInto(target);
     this.#goOn();
     return n;
@@ -278,29 +315,33 @@ export class TlsHandle extends PortableHandle {
     if (this.closed) throw closedError('write');
     if (this.#error !== null) throw this.#error;
     // What is sent before the other side is known might be for somebody else.
-    if (!this.#secure) return null;
+    if (!this.#secure || this.#full) return null;
     const socket = this.#socket;
     if (this.#finished || !socket.writable) throw systemError('EPIPE', 'write');
-    if (socket.writableNeedDrain) return null;
     const length = Math.min(data.length - offset, CHUNK);
-    // A copy: the caller may use its memory again as soon as this returns, and Node may not be done with it then.
-    if (length > 0) socket.write(Buffer.from(data.subarray(offset, offset + length)), this.#onWritten);
+    if (length === 0) return 0;
+    const part = length === data.length ? data : data.subarray(offset, offset + length);
+    // The caller may use its memory again as soon as this returns. What Node has to put aside is copied; anything else it encrypts,
+    // or copies, at once.
+    this.#full = !socket.write(socket.writableLength > 0 ? Buffer.from(part) : part);
     return length;
   }
-
-  readonly #onWritten = (): void => {
-    if (!this.#flushing || this.#socket.writableLength > 0) return;
-    this.#flushing = false;
-    this.writer.ready();
-  };
 
   override drained(): true | null {
     if (this.closed) throw closedError('write');
     if (this.#error !== null) throw this.#error;
     if (this.#socket.writableLength === 0) return true;
-    this.#flushing = true;
+    if (!this.#flushing) {
+      this.#flushing = true;
+      this.#socket.write(EMPTY, this.#onFlushed);
+    }
     return null;
   }
+
+  readonly #onFlushed = (): void => {
+    this.#flushing = false;
+    this.writer.ready();
+  };
 
   shutdown(how: number): void {
     if (this.closed) throw closedError('shutdown');

@@ -20,8 +20,8 @@ export abstract class PortableHandle implements Handle {
   readonly reader: Slot = new Slot(this, 'reader');
   readonly writer: Slot = new Slot(this, 'writer');
   // Node has already done the system call when an operation tries: trying is cheap.
-  readonly readable = true;
-  readonly writable = true;
+  readable = true;
+  writable = true;
   closed = false;
   /** The numbers that were set and that Node will not tell. */
   protected readonly options = new Map<string, number>();
