@@ -67,6 +67,13 @@ const extras: Record<string, Record<string, string>> = {
     Blocking: 'names the type of what blocking() gives',
     driverInfo: 'which driver runs and why: what `npx curio info` shows',
   },
+  ssl: {
+    SSLSocket: 'what wrapSocket() and openConnection({ ssl }) give',
+    SSLCertVerificationError: 'the SSLError about a certificate, as in Python',
+    TLSVersion: 'values of minimumVersion and maximumVersion, as in Python',
+    derCertToPemCert: 'as in Python',
+    pemCertToDerCert: 'as in Python',
+  },
   testing: {
     randomNumbers: 'the repeatable numbers behind explore(), for programs that want to vary as well',
   },

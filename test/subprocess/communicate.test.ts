@@ -6,7 +6,7 @@ import { DEVNULL, PIPE, Popen, type PopenOptions } from 'curio/subprocess';
 import { cancelEverywhere } from 'curio/testing';
 import { afterEach, expect, test } from 'vitest';
 import { onEachDriver } from '../kit/drivers.ts';
-import { children, descriptors, folder, HandClock, note, until } from '../kit/processes.ts';
+import { children, descriptors, folder, HandClock, until } from '../kit/processes.ts';
 import { recorder } from '../kit/recorder.ts';
 
 const sh = (script: string) => ['/bin/sh', '-c', script];
@@ -167,10 +167,9 @@ onEachDriver('communicate()', (driver) => {
   });
 
   test('out of time does not end the process either, and communicate() again gives the rest', async () => {
-    const path = join(folder(), 'ready');
     const clock = new HandClock();
     await run({ clock }, async () => {
-      const p = popen(sh(`echo one; touch ${path}; read line; echo "$line"; exit 6`), {
+      const p = popen(sh('echo one; read line; echo "$line"; exit 6'), {
         stdin: PIPE,
         stdout: PIPE,
       });
@@ -179,13 +178,14 @@ onEachDriver('communicate()', (driver) => {
           const first = await p.stdout.readline();
           expect(text(first)).toBe('one\n');
           return timeoutAfter(1, async () => {
+            // Not before the timeout has been set.
+            setImmediate(() => clock.advance(2));
             await p.stdout.readline();
           });
         };
         await expect(drain()).rejects.toThrow(TaskTimeout);
         return p.communicate('two\n');
       });
-      void note(path).then(() => clock.advance(2));
       expect((await task.join()).map(text)).toEqual(['two\n', '']);
       expect(p.returncode).toBe(6);
     });
