@@ -157,7 +157,6 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
       return markReaped(task);
     }
     this.#running.delete(task);
-    if (!this.#tracked.has(task)) return;
     this.#finished.add(task);
     this.#serve();
   }
@@ -166,9 +165,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   #forget(task: Task<T>): void {
     this.#finished.delete(task);
     this.#tracked.delete(task);
-    this.#running.delete(task);
     task.onEnd = null;
-    this.#serve();
   }
 
   /** Reserves a finished member for the task that has waited longest; lets all go when no more will end. */
@@ -310,11 +307,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
         for (const task of this.#alive()) {
           this.#cancel(task, caller);
           if (task !== caller) await task.wait();
-          else {
-            // A member that joins its own group cannot wait for itself; it is let go.
-            this.#running.delete(task);
-            this.#daemons.delete(task);
-          }
+          else this.#letGo(task);
         }
       }
     } finally {
@@ -324,6 +317,13 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
       this.#serve();
       unshield(caller);
     }
+  }
+
+  /** A member that joins its own group cannot wait for itself. */
+  #letGo(task: Task<T>): void {
+    this.#running.delete(task);
+    this.#daemons.delete(task);
+    this.#forget(task);
   }
 
   /** Every member that has not ended, daemons included, in the order of creation. */
@@ -372,7 +372,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   /** @internal What `taskGroup` does when its body, or the join after it, has thrown. */
   async abandon(): Promise<void> {
     const caller = enter();
-    if (caller === null || this.#joined) return;
+    if (caller === null) return;
     for (const task of this.#alive()) this.#cancel(task, caller);
     try {
       enterComposite('taskGroup()');

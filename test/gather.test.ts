@@ -196,21 +196,22 @@ describe('taskGroup()', () => {
   test('a forgotten await in the body: its members are asked to stop, and the error says what to do', async () => {
     for (const failing of [false, true]) {
       const log = recorder();
-      let member!: Task;
-      const error = await thrownBy(
-        noisily(
-          () =>
+      await noisily(
+        async () => {
+          const members: Task[] = [];
+          const error = await thrownBy(
             taskGroup(async (g) => {
-              member = await g.spawn(sleep, 1000);
+              members.push(await g.spawn(sleep, 1000), await g.spawn({ daemon: true }, sleep, 1000));
               void sleep(5);
               if (failing) throw new Error('in the body');
             }),
-          { logger: log },
-        ),
+          );
+          if (failing) expect(error).toMatchObject({ message: 'in the body' });
+          else expect(error).toBeInstanceOf(TaskBusyError);
+          expect(members.map((member) => member.cancelled)).toEqual([true, true]);
+        },
+        { logger: log },
       );
-      if (failing) expect(error).toMatchObject({ message: 'in the body' });
-      else expect(error).toBeInstanceOf(TaskBusyError);
-      expect(member.cancelled).toBe(true);
       expect(log.of('warn').join()).toContain('never awaited');
     }
   });
@@ -223,7 +224,12 @@ describe('taskGroup()', () => {
     }));
 
   test('outside a task it is refused', async () => {
-    expect(await thrownBy(taskGroup(() => {}))).toBeInstanceOf(RuntimeError);
+    let called = false;
+    const body = () => {
+      called = true;
+    };
+    expect(await thrownBy(taskGroup(body))).toBeInstanceOf(RuntimeError);
+    expect(called).toBe(false);
   });
 
   test('no member survives it, wherever it is interrupted and in whatever order', async () => {
@@ -456,3 +462,16 @@ describe('gather()', () => {
     await explore(async () => expect(await program()).toEqual([2, 1, [1, 3]]), { seeds: 30 });
   });
 });
+
+test('a second operation while one waits is refused, at the call', () =>
+  noisily(async () => {
+    let called = false;
+    const fn = async () => {
+      called = true;
+    };
+    const first = sleep(1);
+    expect(() => gather([fn])).toThrow(TaskBusyError);
+    expect(() => taskGroup(fn)).toThrow(TaskBusyError);
+    await first;
+    expect(called).toBe(false);
+  }));

@@ -83,11 +83,15 @@ describe('join()', () => {
     virtually(async () => {
       const group = new TaskGroup();
       await group.spawn(add, 1, 1);
-      expect(() => group.result).toThrow(RuntimeError);
-      expect(() => group.results).toThrow('TaskGroup.results is there after join()');
-      expect(() => group.exception).toThrow(RuntimeError);
-      expect(() => group.exceptions).toThrow(RuntimeError);
-      expect(group.completed).toBe(null);
+      for (let round = 0; round < 2; round++) {
+        for (const what of ['result', 'results', 'exception', 'exceptions'] as const) {
+          expect(() => group[what]).toThrow(RuntimeError);
+          expect(() => group[what]).toThrow(`TaskGroup.${what} is there after join()`);
+        }
+        expect(group.completed).toBe(null);
+        // The same when all members have ended.
+        await sleep(1);
+      }
       await group.join();
     }));
 
@@ -120,8 +124,35 @@ describe('join()', () => {
         await group.join();
         return 'joiner';
       });
+      await sleep(3);
+      expect(group.results).toEqual(['other']);
+      expect(group.tasks).not.toContain(joiner);
       expect(await joiner.join()).toBe('joiner');
-      expect(group.tasks.map((task) => task.result)).toEqual(['other']);
+    }));
+
+  test('may be called by a daemon of the group, too; who waits for a member meanwhile is told that there is none', () =>
+    virtually(async () => {
+      const group = new TaskGroup<string>();
+      const collector = await spawn(async () => (await group.nextDone()) ?? (await group.nextDone()));
+      await group.spawn(after, 2, 'other');
+      const joiner = await group.spawn({ daemon: true }, async () => {
+        await sleep(1);
+        await group.join();
+        await sleep(5);
+        return 'joiner';
+      });
+      expect((await collector.join())?.result).toBe('other');
+      expect(await joiner.join()).toBe('joiner');
+      const alone = new TaskGroup();
+      const waiter = await spawn(() => alone.nextDone());
+      const member = await alone.spawn(async () => {
+        await sleep(1);
+        await alone.join();
+        await sleep(100);
+      });
+      expect(await waiter.join()).toBe(null);
+      expect(await sleep(0)).toBe(8);
+      await member.join();
     }));
 
   test('after it nobody can be added', () =>
@@ -554,7 +585,7 @@ describe('who belongs to a group', () => {
         'new TaskGroup({ tasks }) wants tasks, as spawn() gives them, not the function add',
       );
       const group = new TaskGroup();
-      expect(() => group.addTask(undefined as never)).toThrow(TypeError);
+      expect(() => group.addTask({ onEnd: null } as never)).toThrow('TaskGroup.addTask() wants tasks');
       expect(() => group.spawn(add(1, 1) as never)).toThrow('TaskGroup.spawn() was given a promise');
       await group.join();
     }));
@@ -580,13 +611,33 @@ describe('who belongs to a group', () => {
 
   test('outside a task there is nobody to spawn for', async () => {
     const group = new TaskGroup();
+    let task!: Task<number>;
+    await virtually(async () => {
+      task = await spawn(add, 1, 1);
+      await task.join();
+    });
+    expect(await thrownBy(group.addTask(task))).toBeInstanceOf(RuntimeError);
+    expect(group.tasks).toEqual([]);
     expect(await thrownBy(group.spawn(add, 1, 1))).toBeInstanceOf(RuntimeError);
     expect(await thrownBy(group.join())).toBeInstanceOf(RuntimeError);
+    expect(await thrownBy(group[Symbol.asyncDispose]())).toBeInstanceOf(RuntimeError);
     expect(await thrownBy(group.nextDone())).toBeInstanceOf(RuntimeError);
     expect(await thrownBy(group.nextResult())).toBeInstanceOf(RuntimeError);
     expect(await thrownBy(group.cancelRemaining())).toBeInstanceOf(RuntimeError);
   });
 });
+
+test('a second operation while one waits is refused, at the call', () =>
+  noisily(async () => {
+    const group = new TaskGroup();
+    await group.spawn(sleep, 1);
+    const first = sleep(2);
+    for (const call of ['join', 'nextDone', 'nextResult', 'cancelRemaining'] as const) {
+      expect(() => group[call]()).toThrow(TaskBusyError);
+    }
+    await first;
+    await group.join();
+  }));
 
 describe('joining a member by itself', () => {
   test('takes it out of the group: its result is not among the results', () =>
@@ -598,6 +649,10 @@ describe('joining a member by itself', () => {
       expect(group.tasks).toEqual([two]);
       await group.join();
       expect(group.results).toEqual([4]);
+      // It belongs to nobody now.
+      const other = new TaskGroup<number>({ tasks: [one] });
+      await other.join();
+      expect(other.results).toEqual([2]);
     }));
 
   test('its failure is the joiner’s: the others go on, and the group knows nothing of it', () =>
@@ -787,6 +842,71 @@ describe('nextDone(), nextResult() and iteration', () => {
       await group.join();
     }));
 
+  test('of two that end at once, the one that waits gets the first, and then the second', () =>
+    virtually(async () => {
+      const group = new TaskGroup<number>();
+      const event = new Event();
+      for (const n of [1, 2]) await group.spawn(() => event.wait().then(() => n));
+      const collector = await spawn(async () => [await group.nextResult(), await group.nextResult()]);
+      await sleep(1);
+      await event.set();
+      expect(await collector.join()).toEqual([1, 2]);
+      await group.join();
+    }));
+
+  test('a newcomer takes its place behind who has been chosen, even if there is one for it, too', () =>
+    virtually(async () => {
+      const got: string[] = [];
+      const group = new TaskGroup<number>();
+      const event = new Event();
+      for (const n of [1, 2]) await group.spawn(() => event.wait().then(() => n));
+      const late = await group.spawn(after, 10, 3);
+      const collector = async (who: string) => {
+        got.push(`${who} ${await group.nextResult()}`);
+      };
+      const first = await spawn(collector, 'first');
+      await sleep(1);
+      await event.set();
+      // Runs when both members have ended, and before the one that waits for them.
+      const newcomer = await spawn(collector, 'newcomer');
+      await newcomer.join();
+      await first.join();
+      expect(got).toEqual(['first 1', 'newcomer 2']);
+      await late.cancel();
+      await group.join();
+    }));
+
+  test('the last member is reserved for who waited: a newcomer is told that there is none', () =>
+    virtually(async () => {
+      const group = new TaskGroup<number>();
+      const event = new Event();
+      await group.spawn(() => event.wait().then(() => 1));
+      const first = await spawn(() => group.nextResult());
+      await sleep(1);
+      await event.set();
+      const newcomer = await spawn(() => group.nextDone());
+      expect([await newcomer.join(), await first.join()]).toEqual([null, 1]);
+      await group.join();
+    }));
+
+  test('after join() there is none, though some ended before', () =>
+    virtually(async () => {
+      const group = new TaskGroup<number>({ wait: 'any' });
+      for (let i = 0; i < 3; i++) await group.spawn(add, i, i);
+      await sleep(1);
+      await group.join();
+      expect(await group.nextDone()).toBe(null);
+    }));
+
+  test('an adopted task that had ended unjoined is nobody’s complaint once it has been collected', () =>
+    virtually(async () => {
+      const ended = await spawn(add, 1, 1);
+      await sleep(1);
+      const group = new TaskGroup<number>({ tasks: [ended] });
+      expect(await group.nextResult()).toBe(2);
+      await group.join();
+    }));
+
   test('when the last member ends nobody goes on waiting', () =>
     virtually(async () => {
       const group = new TaskGroup<number>();
@@ -819,10 +939,24 @@ describe('nextDone(), nextResult() and iteration', () => {
     noisily(async () => {
       const group = new TaskGroup<number>();
       const member = await group.spawn(after, 1, 1);
+      const other = await group.spawn(after, 10, 10);
       const careless = await forgetful(() => group.nextDone());
       const careful = await spawn(() => group.nextResult());
       await sleep(1);
       expect([member.terminated, careless.task.state]).toEqual([true, 'READY']);
+      await careless.end();
+      expect(await careful.join()).toBe(1);
+      expect(other.terminated).toBe(false);
+      await group.join();
+    }));
+
+  test('also when no other member is left', () =>
+    noisily(async () => {
+      const group = new TaskGroup<number>();
+      await group.spawn(after, 1, 1);
+      const careless = await forgetful(() => group.nextDone());
+      const careful = await spawn(() => group.nextResult());
+      await sleep(1);
       await careless.end();
       expect(await careful.join()).toBe(1);
       await group.join();
@@ -947,19 +1081,19 @@ describe('await using', () => {
 
   test('a forgotten await in the block: the members are asked to stop all the same', async () => {
     const log = recorder();
-    let member!: Task;
-    const error = await thrownBy(
-      noisily(
-        async () => {
+    await noisily(
+      async () => {
+        const members: Task[] = [];
+        const block = async () => {
           await using group = new TaskGroup();
-          member = await group.spawn(sleep, 1000);
+          members.push(await group.spawn(sleep, 1000), await group.spawn({ daemon: true }, sleep, 1000));
           void sleep(5);
-        },
-        { logger: log },
-      ),
+        };
+        expect(await thrownBy(block())).toBeInstanceOf(TaskBusyError);
+        expect(members.map((member) => member.cancelled)).toEqual([true, true]);
+      },
+      { logger: log },
     );
-    expect(error).toBeInstanceOf(TaskBusyError);
-    expect(member.cancelled).toBe(true);
     expect(log.of('warn').join()).toContain('never awaited');
   });
 });
