@@ -160,8 +160,15 @@ export class EOFError extends CurioError {
   }
 }
 
+/** A connection of a channel cannot be used, or no longer. */
+export class ConnectionError extends CurioError {
+  static {
+    identify(this, 'ConnectionError', 'ERR_CURIO_CONNECTION');
+  }
+}
+
 /** The two ends of a channel do not share the same key. */
-export class AuthenticationError extends CurioError {
+export class AuthenticationError extends ConnectionError {
   static {
     identify(this, 'AuthenticationError', 'ERR_CURIO_AUTHENTICATION');
   }

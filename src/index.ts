@@ -5,6 +5,12 @@
 export { Activation } from './activation.ts';
 export type { Coroutine } from './base/callable.ts';
 export { CancellationShield, checkCancellation, disableCancellation, setCancellation } from './cancel.ts';
+export {
+  Channel,
+  type ChannelOptions,
+  Connection,
+  type ConnectionOptions as ChannelConnectionOptions,
+} from './channel/index.ts';
 export * from './errors.ts';
 export { AsyncFile, aopen, type FileOptions } from './file/index.ts';
 export { gather, taskGroup } from './gather.ts';

@@ -28,7 +28,8 @@ const table: [name: keyof typeof errors, parent: keyof typeof errors | null, cod
   ['ReadResourceBusy', 'ResourceBusy', 'ERR_CURIO_READ_BUSY'],
   ['WriteResourceBusy', 'ResourceBusy', 'ERR_CURIO_WRITE_BUSY'],
   ['EOFError', 'CurioError', 'ERR_CURIO_EOF'],
-  ['AuthenticationError', 'CurioError', 'ERR_CURIO_AUTHENTICATION'],
+  ['ConnectionError', 'CurioError', 'ERR_CURIO_CONNECTION'],
+  ['AuthenticationError', 'ConnectionError', 'ERR_CURIO_AUTHENTICATION'],
   ['NotSupportedError', 'CurioError', 'ERR_CURIO_NOT_SUPPORTED'],
   ['RuntimeError', 'CurioError', 'ERR_CURIO_RUNTIME'],
 ];

@@ -52,16 +52,22 @@ const constants: Record<string, RegExp> = {
   ssl: /^(CERT|OP|PROTOCOL|VERIFY)_/,
 };
 
+const connectionError = 'what AuthenticationError is a kind of, and what a broken connection throws';
+
 /** What the contract does not name, and why it is there. */
 const extras: Record<string, Record<string, string>> = {
   index: {
     CancellationShield: 'names the type of what disableCancellation() gives',
     Guard: 'names the type of what acquire() gives',
     TimeoutScope: 'names the type of what timeoutAfter(seconds) gives',
+    ConnectionError: connectionError,
   },
+  errors: { ConnectionError: connectionError },
+  channel: { ConnectionError: connectionError },
   socket: {
     CMSG_LEN: 'sizes of ancillary data, for recvmsg',
     CMSG_SPACE: 'sizes of ancillary data, for recvmsg',
+    ConnectionError: connectionError,
   },
   io: {
     Blocking: 'names the type of what blocking() gives',
