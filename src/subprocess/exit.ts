@@ -3,51 +3,21 @@
  * processes.
  */
 
-import {
-  begin,
-  block,
-  enter,
-  fail,
-  hold,
-  pass,
-  refused,
-  release,
-  type TaskRecord,
-  WaitSlot,
-} from '../traps.ts';
+import { HeldSlot } from '../io/held.ts';
+import { begin, block, enter, fail, pass, refused } from '../traps.ts';
 
-/** Where one task waits. Node need not count that as work to do: the process stays alive for it. */
-class Waiter extends WaitSlot {
+/** Where one task waits. */
+class Waiter extends HeldSlot {
   readonly #all: Set<Waiter>;
 
   constructor(all: Set<Waiter>) {
     super();
     this.#all = all;
+    all.add(this);
   }
 
-  override add(record: TaskRecord): void {
-    super.add(record);
-    this.#all.add(this);
-    hold(record);
-  }
-
-  override remove(): void {
-    this.#left();
-    super.remove();
-  }
-
-  override wake(value: unknown): boolean {
-    this.#left();
-    return super.wake(value);
-  }
-
-  override fail(error: unknown): boolean {
-    this.#left();
-    return super.fail(error);
-  }
-
-  #left(): void {
-    if (this.task !== null && this.#all.delete(this)) release(this.task);
+  protected override left(): void {
+    this.#all.delete(this);
   }
 }
 

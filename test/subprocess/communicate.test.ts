@@ -1,12 +1,13 @@
 // All the input in, all the output out: communicate(), and what is left of it when it is cut short.
 
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CancelledError, run, sleep, spawn, TaskCancelled, TaskTimeout, timeoutAfter } from 'curio';
 import { DEVNULL, PIPE, Popen, type PopenOptions } from 'curio/subprocess';
 import { cancelEverywhere } from 'curio/testing';
 import { afterEach, expect, test } from 'vitest';
 import { onEachDriver } from '../kit/drivers.ts';
-import { children, descriptors, folder, HandClock, until } from '../kit/processes.ts';
+import { children, descriptors, folder, HandClock, note, until } from '../kit/processes.ts';
 import { recorder } from '../kit/recorder.ts';
 
 const sh = (script: string) => ['/bin/sh', '-c', script];
@@ -167,26 +168,20 @@ onEachDriver('communicate()', (driver) => {
   });
 
   test('out of time does not end the process either, and communicate() again gives the rest', async () => {
+    const [ready, go] = ['ready', 'go'].map((name) => join(folder(), name));
     const clock = new HandClock();
     await run({ clock }, async () => {
-      const p = popen(sh('echo one; read line; echo "$line"; exit 6'), {
-        stdin: PIPE,
-        stdout: PIPE,
-      });
-      const task = await spawn(async () => {
-        const drain = async () => {
-          const first = await p.stdout.readline();
-          expect(text(first)).toBe('one\n');
-          return timeoutAfter(1, async () => {
-            // Not before the timeout has been set.
-            setImmediate(() => clock.advance(2));
-            await p.stdout.readline();
-          });
-        };
-        await expect(drain()).rejects.toThrow(TaskTimeout);
-        return p.communicate('two\n');
-      });
-      expect((await task.join()).map(text)).toEqual(['two\n', '']);
+      const script = `echo one; touch ${ready}; while ! [ -e ${go} ]; do sleep 0.01; done; echo two; exit 6`;
+      const p = popen(sh(script), { stdin: PIPE, stdout: PIPE });
+      const error = await timeoutAfter(1, () => {
+        void note(ready!).then(() => clock.advance(2));
+        return p.communicate();
+      }).catch((error) => error as Cut);
+      expect(error).toBeInstanceOf(TaskTimeout);
+      expect(p.poll()).toBe(null);
+      writeFileSync(go!, '');
+      const [rest] = await p.communicate();
+      expect(text((error as Cut).stdout) + text(rest)).toBe('one\ntwo\n');
       expect(p.returncode).toBe(6);
     });
   });

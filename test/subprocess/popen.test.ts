@@ -1,6 +1,7 @@
 // Processes one by one: how they are started, what they read and write, how they end, and what waiting for them means.
 
 import { readFileSync, realpathSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
@@ -180,7 +181,6 @@ onEachDriver('a process', (driver) => {
     }));
 
   test('writes to a descriptor or an open file, or nowhere', async () => {
-    const { open } = await import('node:fs/promises');
     const path = join(folder(), 'output');
     await run(async () => {
       const file = await open(path, 'w');

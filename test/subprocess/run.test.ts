@@ -1,7 +1,8 @@
 // Commands that are run to their end: run() and checkOutput(), and that nothing is left of them, whatever happens.
 
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CancelledError,
@@ -192,7 +193,6 @@ onEachDriver('run()', () => {
       );
       await sleep(0);
       // The kernel stands still meanwhile: nobody reads.
-      const { spawnSync } = await import('node:child_process');
       spawnSync('/bin/sh', ['-c', `while ! [ -e ${path} ]; do sleep 0.01; done`]);
       await task.cancel();
       const { stdout } = task.exception as Cut;
@@ -204,7 +204,6 @@ onEachDriver('run()', () => {
     const path = join(folder(), 'child');
     const script = `sleep 1000 & echo parent; echo $! > ${path}.tmp; mv ${path}.tmp ${path}; wait`;
     for (const processGroup of [false, true]) {
-      const { rmSync } = await import('node:fs');
       rmSync(path, { force: true });
       await runTask(async () => {
         const task = await spawn({ daemon: true }, () => checkOutput(sh(script), { processGroup }));
