@@ -162,6 +162,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
       await this.#turn.acquire();
       itsTurn = true;
       this.#contents.free = false;
+      this.#check(operation);
       await this.#device.join(task, operation);
       this.#check(operation);
     } catch (error) {
@@ -470,7 +471,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
     const closing = handled(outsideTasks(() => this.#shut()));
     this.#closing = closing;
     this.#contents.free = false;
-    this.#device.interrupt(closedError('AsyncFile'));
+    this.#device.interrupt(closedError);
     try {
       await waitFor(task, CLOSE, () => closing);
     } catch (error) {

@@ -281,7 +281,8 @@ export class Contents<D extends string | Buffer> {
     const place = from + offset;
     if (place < 0) throw new RangeError(`seek(): ${place} is before the beginning of the file.`);
     if (this.#writing) yield* this.#endWriting();
-    if (!input.skipTo(place)) device.at = input.restart(place);
+    // To go where the file stands is to forget what was read ahead: others may have written it anew.
+    if (place === input.tell() || !input.skipTo(place)) device.at = input.restart(place);
     return place;
   }
 

@@ -218,9 +218,10 @@ export class Device {
     step.done(step.result);
   }
 
-  /** Throws an error into the task that waits for a step. */
-  interrupt(error: unknown): void {
-    this.#slot.fail(error);
+  /** Throws an error into the task that waits for a step; `make` is told in which operation. */
+  interrupt(make: (operation: string) => unknown): void {
+    const { task } = this.#slot;
+    if (task !== null) this.#slot.fail(make(task.operation));
   }
 
   // ---- The end ----

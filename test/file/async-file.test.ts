@@ -16,6 +16,7 @@ import {
 import { AsyncFile, aopen, SEEK_CUR, SEEK_END, SEEK_SET } from 'curio/file';
 import { VirtualClock } from 'curio/testing';
 import { describe, expect, test } from 'vitest';
+import { recorder } from '../kit/recorder.ts';
 import { makeFolder } from './folder.ts';
 
 const folder = makeFolder();
@@ -461,8 +462,7 @@ describe('misuse', () => {
   });
 
   test('an operation that nobody awaits does not keep the file from others', async () => {
-    const warnings: string[] = [];
-    const logger = { debug() {}, info() {}, warn: (text: string) => warnings.push(text), error() {} };
+    const logger = recorder();
     await run({ logger }, async () => {
       await using file = await aopen(folder.file('one\ntwo\n'));
       const forgetful = await spawn(async () => {
@@ -472,7 +472,7 @@ describe('misuse', () => {
       // What it would have read is read by whoever comes next.
       expect(await gather([() => file.readline(), () => file.readline()])).toEqual(['one\n', 'two\n']);
     });
-    expect(warnings.join()).toContain('AsyncFile.readline()');
+    expect(logger.of('warn').join()).toContain('AsyncFile.readline()');
   });
 
   test('an operation waits on a virtual clock as well', async () => {

@@ -214,7 +214,12 @@ describe.runIf(hasPython)('the same operations give the same as in Python', () =
     const mode = fc.constantFrom('rb', 'wb', 'r+b', 'w+b', 'ab', 'a+b');
     await fc.assert(
       fc.asyncProperty(content, mode, some(operation), async (text, mode, operations) => {
-        await same(Buffer.from(text), { mode, operations });
+        // After appending the file stands at its end; Python tells and gives what it knew before until it has flushed.
+        const appended = (name: string) => mode.startsWith('a') && name.startsWith('write');
+        const settled = operations.flatMap((it) =>
+          appended(it[0]) ? [it, ['seek', 0, 2] as Operation] : [it],
+        );
+        await same(Buffer.from(text), { mode, operations: settled });
       }),
       { numRuns: 120 },
     );
