@@ -102,7 +102,7 @@ export class SSLContext implements Context {
   }
 
   /** @throws RangeError for `CERT_NONE` while the host name is to be checked */
-  set verifyMode(mode: VerifyMode) {
+  set verifyMode(mode: number) {
     if (mode !== CERT_NONE && mode !== CERT_OPTIONAL && mode !== CERT_REQUIRED) {
       throw new TypeError(
         `verifyMode is CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED of curio/ssl, not ${describe(mode)}.`,

@@ -61,6 +61,7 @@ export class TlsHandle extends PortableHandle {
   /** Node has more to send than it wants to put aside. */
   #full = false;
   #flushing = false;
+  #surrendered = false;
   #error: Error | null = null;
   #timer: NodeJS.Timeout | undefined;
   #certificate: PeerCertificate | null = null;
@@ -353,8 +354,26 @@ export class TlsHandle extends PortableHandle {
     if (how !== SHUT_WR) this.#onEnd();
   }
 
+  /** For TLS inside TLS. */
+  override surrender(): NetSocket {
+    if (this.closed) throw closedError('surrender');
+    if (!this.#secure) throw this.#error ?? systemError('ENOTCONN', 'surrender');
+    const socket = this.#socket;
+    socket
+      .off('data', this.#onData)
+      .off('end', this.#onEnd)
+      .off('close', this.#onClose)
+      .off('drain', this.#onDrain);
+    socket.pause();
+    if (this.#queued(0)) socket.unshift(this.#queue.takeAll());
+    this.#surrendered = true;
+    this.close();
+    return socket;
+  }
+
   protected leave(): void {
     clearTimeout(this.#timer);
+    if (this.#surrendered) return;
     const socket = this.#socket;
     if (!this.#secure || socket.destroyed) {
       socket.destroy();

@@ -272,10 +272,11 @@ export function wrap(
   if (plain.type !== SOCK_STREAM) throw new TypeError(`${operation}: only a stream socket can carry TLS.`);
   const task = enterComposite(operation);
   if (task === null) return refused(operation);
-  let connected: boolean;
   let ssl: SSLSocket;
+  let connected: boolean;
   try {
     connected = isConnected(plain);
+    if (connected && plain instanceof SSLSocket) return inside(plain, plan);
     if (!connected && !plan.serverSide && plain.getsockopt(SOL_SOCKET, SO_ACCEPTCONN) !== 0) {
       throw new RangeError(
         `${operation}: this socket listens, and so is a server’s. Write { serverSide: true }.`,
@@ -287,6 +288,11 @@ export function wrap(
     return fail(task, error);
   }
   return connected && plan.handshake ? handshaken(ssl, true) : pass(task, ssl);
+}
+
+/** TLS inside TLS begins when the outer one stands. */
+async function inside(outer: SSLSocket, plan: Plan): Promise<SSLSocket> {
+  return handshaken(secured(await handshaken(outer, true), plan), plan.handshake);
 }
 
 /** False for a socket that listens, or that still has to be connected. */

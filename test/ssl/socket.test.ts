@@ -1,0 +1,155 @@
+// Putting TLS on a socket, on each driver.
+
+import { openConnection, run, sleep, spawn } from 'curio';
+import { createConnection, socket } from 'curio/socket';
+import { createDefaultContext, SSLContext, SSLError } from 'curio/ssl';
+import { describe, expect, test } from 'vitest';
+import { onEachDriver } from '../kit/drivers.ts';
+import { recorder } from '../kit/recorder.ts';
+import { answers, clientContext, echo, nodePlain, serverContext, tlsServer } from '../kit/tls.ts';
+import { thrownBy } from '../kit/virtual.ts';
+
+/** For runs in which handshakes are meant to fail. */
+const quiet = () => ({ logger: recorder() });
+
+onEachDriver('TLS', (_driver) => {
+  describe('wrapSocket', () => {
+    test('on a connected socket shakes hands, and takes the socket over', () =>
+      run(async () => {
+        const [server, port] = await tlsServer(echo);
+        const plain = await createConnection(['localhost', port]);
+        await using sock = await clientContext().wrapSocket(plain, { serverHostname: 'localhost' });
+        expect(sock.version()).toBe('TLSv1.3');
+        await answers(sock);
+        expect(await thrownBy(plain.recv(1))).toMatchObject({ code: 'EBADF' });
+        await plain.close();
+        await answers(sock, 'still open');
+        await server.cancel();
+      }));
+
+    test('with doHandshakeOnConnect false leaves the handshake to doHandshake, or to the first use', () =>
+      run(async () => {
+        const [server, port] = await tlsServer(echo);
+        const context = clientContext();
+        const options = { serverHostname: 'localhost', doHandshakeOnConnect: false };
+        await using one = await context.wrapSocket(await createConnection(['localhost', port]), options);
+        expect(one.version()).toBeNull();
+        await one.doHandshake();
+        expect(one.version()).toBe('TLSv1.3');
+        await one.doHandshake();
+        await using two = await context.wrapSocket(await createConnection(['localhost', port]), options);
+        await answers(two);
+        await server.cancel();
+      }));
+
+    test('on a socket that is not connected yet shakes hands in connect', () =>
+      run(quiet(), async () => {
+        const [server, port] = await tlsServer(echo);
+        const options = { serverHostname: 'localhost' };
+        await using sock = await clientContext().wrapSocket(socket(), options);
+        expect(await thrownBy(sock.doHandshake())).toMatchObject({ code: 'ENOTCONN' });
+        expect(sock.version()).toBeNull();
+        await sock.connect(['127.0.0.1', port]);
+        await answers(sock);
+        expect(await thrownBy(sock.connect(['127.0.0.1', port]))).toMatchObject({ code: 'EISCONN' });
+        await using bad = await createDefaultContext().wrapSocket(socket(), options);
+        expect(await thrownBy(bad.connect(['127.0.0.1', port]))).toBeInstanceOf(SSLError);
+        await using refused = await clientContext().wrapSocket(socket(), options);
+        expect(await refused.connectEx(['127.0.0.1', 1])).toBeGreaterThan(0);
+        await server.cancel();
+      }));
+
+    test('on a listening socket gives clients that speak TLS', () =>
+      run(quiet(), async () => {
+        const plain = socket();
+        plain.bind(['127.0.0.1', 0]);
+        plain.listen();
+        await plain.ready();
+        const [, port] = plain.getsockname() as [string, number];
+        await using listening = await serverContext().wrapSocket(plain, { serverSide: true });
+        const serve = await spawn(async () => {
+          const [client] = await listening.accept();
+          await using sock = client;
+          expect(sock.version()).toBe('TLSv1.3');
+          await echo(sock);
+        });
+        const sock = await openConnection('localhost', port, { ssl: clientContext() });
+        await answers(sock);
+        await sock.close();
+        await serve.join();
+        // A client whose handshake fails comes out of accept; the next one is served.
+        const accepting = await spawn(() => listening.accept());
+        (await nodePlain(port)).end('hello\n');
+        await accepting.wait();
+        expect(accepting.exception).toBeInstanceOf(SSLError);
+        expect(() => clientContext().wrapSocket(plain, { serverSide: true })).toThrow(/for clients/);
+        const either = new SSLContext();
+        expect(await thrownBy(either.wrapSocket(plain))).toMatchObject({
+          message: expect.stringContaining(
+            'this socket listens, and so is a server’s. Write { serverSide: true }',
+          ),
+        });
+      }));
+
+    test('refuses what is no connection', () =>
+      run(async () => {
+        const context = new SSLContext();
+        const closed = socket();
+        await closed.close();
+        expect(await thrownBy(context.wrapSocket(closed))).toMatchObject({ code: 'EBADF' });
+        const { SOCK_DGRAM, AF_INET } = await import('curio/socket');
+        await using udp = socket(AF_INET, SOCK_DGRAM);
+        expect(() => context.wrapSocket(udp)).toThrow(/only a stream socket can carry TLS/);
+        expect(() => context.wrapSocket('nonsense' as never)).toThrow(TypeError);
+      }));
+
+    test('takes a socket of Node’s', () =>
+      run(async () => {
+        const [server, port] = await tlsServer(echo);
+        const node = await nodePlain(port);
+        await using sock = await clientContext().wrapSocket(node, { serverHostname: 'localhost' });
+        await answers(sock);
+        await server.cancel();
+      }));
+
+    test('goes on where plain text has ended, though the peer’s first bytes of TLS have come along', () =>
+      run(async () => {
+        const [server, port] = await (async () => {
+          const listening = socket();
+          listening.bind(['127.0.0.1', 0]);
+          listening.listen();
+          await listening.ready();
+          const [, port] = listening.getsockname() as [string, number];
+          const server = await spawn(async () => {
+            const [client] = await listening.accept();
+            await listening.close();
+            expect(String(await client.recv(9))).toBe('STARTTLS\n');
+            // By now the greeting of the client may be there, read ahead or not.
+            await sleep(0.02);
+            await using sock = await serverContext().wrapSocket(client, { serverSide: true });
+            await echo(sock);
+          });
+          return [server, port] as const;
+        })();
+        const plain = await createConnection(['127.0.0.1', port]);
+        await plain.sendall('STARTTLS\n');
+        const sock = await clientContext().wrapSocket(plain, { serverHostname: 'localhost' });
+        await answers(sock);
+        await sock.close();
+        await server.join();
+      }));
+
+    test('works inside TLS', () =>
+      run(async () => {
+        const context = serverContext();
+        const [server, port] = await tlsServer(async (client) => {
+          await using inner = await context.wrapSocket(client, { serverSide: true });
+          await echo(inner);
+        }, context);
+        const outer = await openConnection('localhost', port, { ssl: clientContext() });
+        await using inner = await clientContext().wrapSocket(outer, { serverHostname: 'localhost' });
+        await answers(inner);
+        await server.cancel();
+      }));
+  });
+});
