@@ -3,6 +3,7 @@
  * to call again, and the bytes that users pass in.
  */
 
+import { Buffer } from 'node:buffer';
 import { describe } from '../base/callable.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Ancillary, Handle, Message } from './driver.ts';

@@ -2,6 +2,7 @@
  * Bytes that have been received and not yet been read: in at one end as they come, out at the other
  * by number or by line. Knows nothing of where they come from.
  */
+import { Buffer } from 'node:buffer';
 
 const NEWLINE = 10;
 const EMPTY = Buffer.alloc(0);

@@ -7,6 +7,7 @@
  * or room to write.
  */
 
+import { Buffer } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
 import { closedError, systemError } from '../system.ts';
 import { peeks } from './handle.ts';

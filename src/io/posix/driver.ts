@@ -10,7 +10,7 @@ import { systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { Descriptors } from './descriptors.ts';
 import { PosixFile } from './file.ts';
-import { AREA, type Home, PosixHandle } from './handle.ts';
+import { AREA, type Home, PosixHandle, Scratch } from './handle.ts';
 import { Poller } from './poller.ts';
 
 export class PosixDriver implements Driver {
@@ -21,11 +21,17 @@ export class PosixDriver implements Driver {
 
   constructor(posix: Posix) {
     this.#posix = posix;
-    const scratch = posix.scratch(AREA);
-    if (typeof scratch === 'number') throw systemError(posix.errorNames[-scratch]!, 'scratch');
+    const area = posix.scratch(AREA);
+    if (typeof area === 'number') throw systemError(posix.errorNames[-area]!, 'scratch');
     const { isMainThread } = process.getBuiltinModule('node:worker_threads');
     const mayBeTerminated = !isMainThread;
-    this.#home = { posix, poller: new Poller(posix), scratch, mayBeTerminated, handles: new Map() };
+    this.#home = {
+      posix,
+      poller: new Poller(posix),
+      scratch: new Scratch(area),
+      mayBeTerminated,
+      handles: new Map(),
+    };
     this.#descriptors = new Descriptors(posix, this.#home.poller, (fd) => this.#home.handles.has(fd));
   }
 

@@ -4,13 +4,13 @@
  */
 
 import type { Endpoint } from '../address.ts';
-import { AREA, copyOf, PosixHandle } from './handle.ts';
+import { AREA, PosixHandle } from './handle.ts';
 
 export class PosixFile extends PosixHandle {
   protected override receive(maxbytes: number): Buffer | null {
     const { scratch } = this.home;
-    const n = this.posix.read(this.fd, scratch, 0, Math.min(maxbytes, AREA));
-    return n < 0 ? this.cannotRead(n, 'read') : copyOf(scratch, n);
+    const n = this.posix.read(this.fd, scratch.area, 0, Math.min(maxbytes, AREA));
+    return n < 0 ? this.cannotRead(n, 'read') : scratch.copy(n);
   }
 
   protected override receiveInto(target: Uint8Array): number | null {

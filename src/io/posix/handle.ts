@@ -6,6 +6,7 @@
  * It must not know tasks beyond waking its two slots.
  */
 
+import { Buffer } from 'node:buffer';
 import type { Socket as NetSocket } from 'node:net';
 import { constants as os } from 'node:os';
 import type { Address, Endpoint } from '../address.ts';
@@ -52,8 +53,8 @@ const EMPTY = Buffer.alloc(0);
 export interface Home {
   readonly posix: Posix;
   readonly poller: Poller;
-  /** The scratch area of `recvScratch`, `AREA` bytes. */
-  readonly scratch: Buffer;
+  /** What `recvScratch` receives into, `AREA` bytes. */
+  readonly scratch: Scratch;
   /** In a worker thread: it may end without a last word, and the process lives on. */
   readonly mayBeTerminated: boolean;
   /** Every open handle by its descriptor. */
@@ -162,14 +163,14 @@ export class PosixHandle implements Handle, Watched {
       if (this.#drains && flags === 0) this.readable = false;
     }
     this.home.poller.eager -= n;
-    return copyOf(this.home.scratch, n < room ? n : room);
+    return this.home.scratch.copy(n < room ? n : room);
   }
 
   #recvLarge(maxbytes: number, flags: number): Buffer | null {
     const area = Buffer.allocUnsafeSlow(maxbytes);
     const n = this.posix.recv(this.fd, area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recv');
-    return copyOf(area, Math.min(n, maxbytes));
+    return area.subarray(0, Math.min(n, maxbytes));
   }
 
   recvInto(target: Uint8Array, flags: number): number | null {
@@ -190,10 +191,12 @@ export class PosixHandle implements Handle, Watched {
   recvfrom(maxbytes: number, flags: number): [data: Buffer, address: Address | null] | null {
     const again = this.#again(maxbytes, flags);
     if (again !== null) return [again, null];
-    const area = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : this.home.scratch;
-    const n = this.posix.recvfrom(this.fd, area, 0, maxbytes, flags);
+    const { scratch } = this.home;
+    const large = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : null;
+    const n = this.posix.recvfrom(this.fd, large ?? scratch.area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recvfrom');
-    return [copyOf(area, Math.min(n, maxbytes)), this.#lastAddress()];
+    const length = Math.min(n, maxbytes);
+    return [large?.subarray(0, length) ?? scratch.copy(length), this.#lastAddress()];
   }
 
   recvfromInto(target: Uint8Array, flags: number): [bytes: number, address: Address | null] | null {
@@ -462,9 +465,30 @@ export class PosixHandle implements Handle, Watched {
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-/** The first bytes of an area that will be used again, as a Buffer of their own. */
-export function copyOf(area: Buffer, length: number): Buffer {
-  const copy = Buffer.allocUnsafe(length);
-  area.copy(copy, 0, 0, length);
-  return copy;
+// Small receives are of few lengths: making the same view of the scratch area each time would cost as much as the copy.
+const VIEWED = 1024;
+
+/** The scratch area, and copies of what was received into it. */
+export class Scratch {
+  readonly area: Buffer;
+  readonly #views: (Buffer | undefined)[] = new Array(VIEWED + 1).fill(undefined);
+
+  constructor(area: Buffer) {
+    this.area = area;
+  }
+
+  /** The first bytes, as a Buffer of their own. */
+  copy(length: number): Buffer {
+    const copy = Buffer.allocUnsafe(length);
+    copy.set(length <= VIEWED ? this.#view(length) : this.area.subarray(0, length));
+    return copy;
+  }
+
+  #view(length: number): Buffer {
+    const view = this.#views[length];
+    if (view !== undefined) return view;
+    const made = this.area.subarray(0, length);
+    this.#views[length] = made;
+    return made;
+  }
 }
