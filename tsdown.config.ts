@@ -1,8 +1,8 @@
 import { defineConfig } from 'tsdown';
-import { entries } from './scripts/entries.mjs';
+import { entries, programs } from './scripts/entries.mjs';
 
 export default defineConfig({
-  entry: entries,
+  entry: { ...entries, ...programs },
   outDir: 'dist',
   format: 'esm',
   platform: 'node',
