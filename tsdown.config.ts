@@ -15,4 +15,6 @@ export default defineConfig({
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
   hash: false,
+  // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
+  outputOptions: { chunkFileNames: 'shared-[name].js' },
 });

@@ -86,15 +86,48 @@ function checkNames(folder) {
 }
 
 /**
- * The declarations stand on their own: a strict program that checks libraries too finds nothing wrong in them.
+ * The declarations stand on their own, and declare all there is: a strict program that checks libraries too, and uses
+ * everything that a subpath exports, finds nothing wrong in them.
  *
  * @param {string} folder
  */
 function checkTypes(folder) {
-  const lines = Object.keys(entries).map((name) => `export * as ${name}_ from '${specifier(name)}';\n`);
-  writeFileSync(`${folder}/types.ts`, lines.join(''));
+  const specifiers = Object.keys(entries).map(specifier);
+  const list = `
+    const lines = ${JSON.stringify(specifiers)}.map(async (specifier, i) => {
+      const names = Object.keys(await import(specifier));
+      return \`import * as module\${i} from '\${specifier}';\\nexport const used\${i} = [\${names.map((name) => \`module\${i}.\${name}\`)}];\\n\`;
+    });
+    process.stdout.write((await Promise.all(lines)).join(''));
+  `;
+  writeFileSync(`${folder}/list.js`, list);
+  const program = execFileSync(process.execPath, ['list.js'], { cwd: folder, encoding: 'utf8' });
+  writeFileSync(`${folder}/types.ts`, program);
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
   sh(tool('tsc'), [...options, '--module', 'nodenext', '--types', 'node', 'types.ts'], folder);
+}
+
+/**
+ * Stacks show the user's lines only, also where source maps make lines of dist/ look like lines of src/.
+ *
+ * @param {string} folder
+ */
+function checkStacks(folder) {
+  const program = `
+    import { run, sleep, spawn } from 'curio';
+    await run({ stacks: true }, async () => {
+      const task = await spawn(async () => await sleep(60));
+      await sleep(0);
+      console.log(task.where()?.[0], task.traceback());
+      await task.cancel();
+    });
+  `;
+  writeFileSync(`${folder}/stacks.js`, program);
+  for (const option of ['--no-enable-source-maps', '--enable-source-maps']) {
+    const said = execFileSync(process.execPath, [option, 'stacks.js'], { cwd: folder, encoding: 'utf8' });
+    assert.ok(said.startsWith(`${folder}/stacks.js `), said);
+    assert.ok(!said.includes('node_modules'), said);
+  }
 }
 
 /**
@@ -138,6 +171,7 @@ try {
   installInto(tarball, folder);
   checkNames(folder);
   checkTypes(folder);
+  checkStacks(folder);
   checkDrivers(folder);
 } finally {
   rmSync(folder, { recursive: true, force: true });
