@@ -21,7 +21,7 @@ import { Socket } from './io/socket.ts';
 import type { SystemError } from './io/system.ts';
 import { createConnection, socket } from './socket.ts';
 import { type ClientOptions, clientPlan, connected, serverPlan, type TlsContext } from './ssl/connection.ts';
-import { type Plan, SSLSocket, secured } from './ssl/socket.ts';
+import { type Plan, type SSLSocket, secured } from './ssl/socket.ts';
 import { newTask, type Task } from './task.ts';
 import {
   enter,
@@ -276,15 +276,16 @@ function familyOf(host: string, options: TcpServerOptions): number {
   return options.family ?? (literalKind(host) === 6 ? AF_INET6 : AF_INET);
 }
 
-type Handler = { run: (...args: unknown[]) => unknown; name: string; tls: Plan | null };
+type Handler = { run: (client: Socket, address: Address) => unknown; name: string };
 
 function clientHandler(
   handler: ClientHandler | TlsClientHandler,
   who: string,
   options: { ssl?: unknown },
 ): Handler {
-  const run = callable(handler, who);
-  return { run, name: functionName(handler), tls: serverPlan(options.ssl, `${who}()`) };
+  const run = callable(handler, who) as Handler['run'];
+  const plan = serverPlan(options.ssl, `${who}()`);
+  return { run: plan === null ? run : secureHandler(run, plan), name: functionName(handler) };
 }
 
 /** Descriptors or memory are out: for errors that pass when clients leave. */
@@ -295,10 +296,11 @@ const PATIENCE = 0.1;
 /** Accepts clients and serves each in a task of its own. Ends by being cancelled, or with an error of the listening socket. */
 async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   const server = enter() as TaskRecord;
-  const clients = new Set<Task>();
+  const clients = new Map<TaskRecord, Socket>();
   const onEnd = {
     taskDone: (task: TaskRecord) => {
-      clients.delete(task as Task);
+      clients.get(task)?.closeNow();
+      clients.delete(task);
       markJoined(task);
     },
     taskJoined() {},
@@ -310,12 +312,9 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
       try {
         const [client, address] = await sock.accept();
         exhausted = false;
-        const task = newTask(server, serveClient, [handler, client, address], {
-          daemon: true,
-          name: handler.name,
-        });
+        const task = newTask(server, handler.run, [client, address], { daemon: true, name: handler.name });
         task.onEnd = onEnd;
-        clients.add(task);
+        clients.set(task, client);
       } catch (error) {
         const { code, message } = error as SystemError;
         if (!EXHAUSTED.has(code)) throw error;
@@ -326,21 +325,24 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
     }
   } finally {
     sock.closeNow();
-    await endAll(server, clients);
+    await endAll(server, [...clients.keys()]);
   }
 }
 
-async function serveClient(handler: Handler, plain: Socket, address: Address): Promise<void> {
-  const client = handler.tls === null ? plain : secured(plain, handler.tls);
-  try {
-    await handler.run(client, address);
-  } catch (error) {
-    if (!(client instanceof SSLSocket) || client.handshakeError !== error) throw error;
-    // The handler has not got to know this client: it has not crashed.
-    report(enter() as TaskRecord, 'warn', `${shown(address)} was dropped. ${(error as Error).message}`);
-  } finally {
-    client.closeNow();
-  }
+/** A handler that gets to know its clients only once hands have been shaken. */
+function secureHandler(run: Handler['run'], plan: Plan): Handler['run'] {
+  return async (plain, address) => {
+    const client = secured(plain, plan);
+    try {
+      await run(client, address);
+    } catch (error) {
+      if (client.handshakeError !== error) throw error;
+      // The handler has not got to know this client: it has not crashed.
+      report(enter() as TaskRecord, 'warn', `${shown(address)} was dropped. ${(error as Error).message}`);
+    } finally {
+      client.closeNow();
+    }
+  };
 }
 
 function shown(address: Address): string {
@@ -348,11 +350,11 @@ function shown(address: Address): string {
 }
 
 /** Cancels tasks and waits until they have ended, whatever befalls the caller meanwhile. */
-async function endAll(caller: TaskRecord, tasks: Set<Task>): Promise<void> {
+async function endAll(caller: TaskRecord, tasks: TaskRecord[]): Promise<void> {
   shield(caller);
   try {
     for (const task of tasks) requestCancel(task, TaskCancelled, caller);
-    for (const task of [...tasks]) await task.wait();
+    for (const task of tasks) await (task as Task).wait();
   } finally {
     unshield(caller);
   }
