@@ -123,6 +123,30 @@ onEachDriver('faults', () => {
       await b.close();
     }));
 
+  test('shutting the writing half wakes who waits for room', () =>
+    run({ logger: recorder() }, async () => {
+      const [a, b] = await connectedPair();
+      const writer = await spawn(() => a.sendall(Buffer.alloc(50_000_000)));
+      await sleep(0.02);
+      expect(writer.state).toBe('WRITE_WAIT');
+      await a.shutdown(SHUT_WR);
+      await writer.wait();
+      const { code, bytesSent } = writer.exception as { code?: string; bytesSent?: number };
+      expect(code).toBe('EPIPE');
+      expect((await drain(b)).length).toBe(bytesSent);
+      await a.close();
+      await b.close();
+    }));
+
+  test('a shutdown that makes no sense is EINVAL', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await expect(a.shutdown(99)).rejects.toMatchObject({ code: 'EINVAL', syscall: 'shutdown' });
+      await a.close();
+      await b.close();
+      expect(a.fileno()).toBe(-1);
+    }));
+
   test('one byte at a time arrives as it was sent', () =>
     run(async () => {
       const [a, b] = await connectedPair();

@@ -39,7 +39,7 @@ export class Listener {
 
   readonly #enter = (socket: Socket): void => {
     // Until it is accepted nobody else listens, and an error that nobody hears ends the process.
-    // Once it is, its NodeStream finds it destroyed.
+    // Once it is, whoever reads or writes finds it destroyed.
     socket.on('error', () => {});
     socket.unref();
     this.#line.push(socket);
