@@ -17,6 +17,7 @@ import {
   SOL_SOCKET,
 } from './io/constants.ts';
 import { lookup } from './io/names.ts';
+import { lostBy } from './io/slot.ts';
 import { Socket } from './io/socket.ts';
 import type { SystemError } from './io/system.ts';
 import { createConnection, socket } from './socket.ts';
@@ -280,13 +281,17 @@ type Handler = { run: (client: Socket, address: Address) => unknown; name: strin
 
 function clientHandler(
   handler: ClientHandler | TlsClientHandler,
-  who: string,
+  who: 'tcpServer' | 'unixServer' | 'runServer',
   options: { ssl?: unknown },
 ): Handler {
-  const run = callable(handler, who) as Handler['run'];
+  const before = { tcpServer: 'host, port, ', unixServer: 'path, ', runServer: 'sock, ' }[who];
+  const run = callable(handler, who, before, ')') as Handler['run'];
   const plan = serverPlan(options.ssl, `${who}()`);
   return { run: plan === null ? run : secureHandler(run, plan), name: functionName(handler) };
 }
+
+/** A client that is served, and where it is. */
+type Client = [sock: Socket, address: Address];
 
 /** Descriptors or memory are out: for errors that pass when clients leave. */
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
@@ -296,23 +301,27 @@ const PATIENCE = 0.1;
 /** Accepts clients and serves each in a task of its own. Ends by being cancelled, or with an error of the listening socket. */
 async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   const server = enter() as TaskRecord;
-  const clients = new Map<TaskRecord, Socket>();
+  const clients = new Map<TaskRecord, Client>();
   const onEnd = {
     taskDone: (task: TaskRecord) => {
-      clients.get(task)?.closeNow();
+      clients.get(task)?.[0].closeNow();
       clients.delete(task);
       markJoined(task);
     },
     taskJoined() {},
+    excuses: (task: TaskRecord) => {
+      const [client, address] = clients.get(task) as Client;
+      return hasGone(client, address, task.outcome, server);
+    },
   };
   let exhausted = false;
   try {
     await sock.ready();
     for (;;) {
       try {
-        const [client, address] = await sock.accept();
+        const client = await sock.accept();
         exhausted = false;
-        const task = newTask(server, handler.run, [client, address], { daemon: true, name: handler.name });
+        const task = newTask(server, handler.run, client, { daemon: true, name: handler.name });
         task.onEnd = onEnd;
         clients.set(task, client);
       } catch (error) {
@@ -336,13 +345,25 @@ function secureHandler(run: Handler['run'], plan: Plan): Handler['run'] {
     try {
       await run(client, address);
     } catch (error) {
-      if (client.handshakeError !== error) throw error;
-      // The handler has not got to know this client: it has not crashed.
-      report(enter() as TaskRecord, 'warn', `${shown(address)} was dropped. ${(error as Error).message}`);
+      const task = enter() as TaskRecord;
+      // A handler that has not got to know its client has not crashed.
+      if (client.handshakeError === error)
+        report(task, 'warn', `${shown(address)} was dropped. ${(error as Error).message}`);
+      else if (!hasGone(client, address, error, task)) throw error;
     } finally {
       client.closeNow();
     }
   };
+}
+
+/**
+ * Whether a handler has failed with nothing but this: its client broke the connection, and it had no answer to that. That is news of the
+ * network, and no crash.
+ */
+function hasGone(client: Socket, address: Address, error: unknown, task: TaskRecord): boolean {
+  if (lostBy(error) !== client.readiness) return false;
+  report(task, 'warn', `${shown(address)} has gone: ${(error as Error).message}`);
+  return true;
 }
 
 function shown(address: Address): string {
