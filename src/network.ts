@@ -6,7 +6,7 @@
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
 import { TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
-import { literalKind } from './io/address.ts';
+import { addressText, literalKind } from './io/address.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -135,8 +135,9 @@ async function connectUnix(path: string): Promise<Socket> {
 /**
  * Serves TCP clients until it is cancelled: a task of its own runs `handler(client, address)` for each. Blocks.
  *
- * When a handler ends its client's socket is closed; one that crashes is logged, and ends that client only. Out of descriptors
- * (`EMFILE`), the server waits and goes on.
+ * When a handler ends its client's socket is closed; one that crashes is logged, and ends that client only. If it ends because its client
+ * has broken the connection (`ECONNRESET`, `EPIPE`), that is a warning of one line. Out of descriptors (`EMFILE`), the server waits and
+ * goes on.
  *
  * With `ssl` clients speak TLS: hands are shaken in the handler's first read or write. A client that fails to, or takes longer than the
  * context's `handshakeTimeout`, is dropped with a warning.
@@ -367,7 +368,8 @@ function hasGone(client: Socket, address: Address, error: unknown, task: TaskRec
 }
 
 function shown(address: Address): string {
-  return Array.isArray(address) ? `Client ${address[0]}:${address[1]}` : 'A client';
+  // A Unix socket's has none, and one that left before it was accepted has none any more.
+  return Array.isArray(address) && address[1] > 0 ? `Client ${addressText(address)}` : 'A client';
 }
 
 /** Cancels tasks and waits until they have ended, whatever befalls the caller meanwhile. */

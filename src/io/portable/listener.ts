@@ -42,6 +42,8 @@ export class Listener {
     // Once it is, whoever reads or writes finds it destroyed.
     socket.on('error', () => {});
     socket.unref();
+    // Node remembers the address once it was asked; of a client that has left in the meantime nobody would know it.
+    void socket.remoteAddress;
     this.#line.push(socket);
     this.#onClient();
   };
