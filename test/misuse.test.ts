@@ -28,6 +28,7 @@ import {
   sleep,
   spawn,
   type Task,
+  TaskCancelled,
   TaskGroup,
   taskGroup,
   timeoutAfter,
@@ -282,7 +283,7 @@ describe('outside a task', () => {
       const error = await failure(call);
       expect(error, name).toBeInstanceOf(RuntimeError);
       expect(error.message, name).toMatch(
-        / was called outside a task\. Start one with run\(fn\), and call it there\.$|A property of a Local/,
+        / was called outside a task\. Start one with run\(fn\), and call it there\.$/,
       );
     }
   });
@@ -410,7 +411,21 @@ describe('a task', () => {
         /cancelled with an error class or an error, not with "text"/,
       );
       expect(() => task.cancel({ exc: Map as never })).toThrow(/not with the class Map/);
+      expect(() => task.cancel({ exc: (() => {}) as never })).toThrow(/not with the function exc/);
+      expect(() => task.cancel(TaskCancelled as never)).toThrow(
+        'Task.cancel() takes options, such as { exc: MyError }, not the class TaskCancelled.',
+      );
       await task.join();
+    });
+  });
+
+  test('that is cancelled with a frozen error gets that very error', async () => {
+    await andGoesOn(async () => {
+      const frozen = Object.freeze(new TaskCancelled('frozen'));
+      const task = await spawn({ daemon: true }, () => sleep(1));
+      await sleep(0);
+      await task.cancel({ exc: frozen });
+      expect(task.exception).toBe(frozen);
     });
   });
 });
