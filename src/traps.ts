@@ -402,7 +402,7 @@ export function requestCancel(
   if (!(error instanceof Error)) {
     throw new TypeError(`A task is cancelled with an error class or an error, not with ${describe(exc)}.`);
   }
-  if (error instanceof CancelledError && !Object.isFrozen(error)) {
+  if (error instanceof CancelledError) {
     error.requestedBy ??= caller as Task<unknown> | null;
     if (target.core.stacks && error.requestedAt === null) {
       const frame = userFrames(captureStack())[0];
