@@ -4,7 +4,7 @@
  */
 
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
-import { TaskCancelled } from './errors.ts';
+import { NotSupportedError, TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
 import { addressText, literalKind } from './io/address.ts';
 import {
@@ -57,7 +57,10 @@ export interface TcpServerOptions extends ServerOptions {
   family?: number;
   /** Let the port be bound again at once after a restart (`SO_REUSEADDR`). Default true. */
   reuseAddress?: boolean;
-  /** Share the port with other sockets that ask for it too (`SO_REUSEPORT`). Default false. */
+  /**
+   * Share the port with other sockets that ask for it too (`SO_REUSEPORT`). Default false. Where that cannot be had (the portable driver
+   * before Node 22.12), it is ignored with a warning.
+   */
   reusePort?: boolean;
 }
 
@@ -249,8 +252,18 @@ export function tcpServerSocket(host: string, port: number, options: TcpServerOp
   const sock = socket(familyOf(host, options), SOCK_STREAM);
   return listening(sock, [host, port], backlog, () => {
     if (reuseAddress) sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
-    if (reusePort) sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+    if (reusePort) sharePort(sock);
   });
+}
+
+/** Lets others listen on the same port, where that is possible; where not, all goes on but for that. */
+function sharePort(sock: Socket): void {
+  try {
+    sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+  } catch (error) {
+    if (!(error instanceof NotSupportedError)) throw error;
+    process.emitWarning(`reusePort is ignored: ${error.message}`, 'CurioWarning');
+  }
 }
 
 /**

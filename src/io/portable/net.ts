@@ -127,8 +127,8 @@ export class NetHandle extends PortableHandle {
 
   override handshake(): true | null {
     const socket = this.#socket as TLSSocket | null;
-    if (this.closed || socket === null) throw this.#notConnected('handshake');
-    if (typeof socket.getFinished !== 'function') throw notTls();
+    if (this.closed) throw closedError('handshake');
+    if (typeof socket?.getFinished !== 'function') throw notTls();
     this.#output?.check();
     if (socket.getFinished() !== undefined) return true;
     if (socket.destroyed) throw systemError('ECONNRESET', 'handshake');

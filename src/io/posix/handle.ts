@@ -347,7 +347,12 @@ export class PosixHandle implements Handle, Watched {
   connected(to: Endpoint): true | null {
     const failed = this.posix.socketError(this.fd);
     if (failed < 0) throw this.#error(failed, 'connect', to);
-    if (typeof this.posix.getpeername(this.fd) !== 'number') return true;
+    if (typeof this.posix.getpeername(this.fd) !== 'number') {
+      // The system wants to be asked once more: it would take the next connect for that, and not say EISCONN.
+      const { host, port, flowinfo, scopeid } = to;
+      this.posix.connect(this.fd, this.family, host, port, flowinfo, scopeid);
+      return true;
+    }
     if (this.posix.poll(this.fd, POLLOUT, 0) === 0) return null;
     throw this.#error(-ENOTCONN, 'connect', to);
   }
