@@ -84,7 +84,8 @@ export function awaitable<A extends unknown[], T>(
     }
     if (asyncFn.length !== syncFn.length) {
       throw new TypeError(
-        `awaitable(): ${syncFn.name} takes ${syncFn.length} parameters and ${asyncFn.name} takes ${asyncFn.length}; ` +
+        `awaitable(): the synchronous half, ${functionName(syncFn)}, has ${syncFn.length} parameters, ` +
+          `the asynchronous one, ${functionName(asyncFn)}, ${asyncFn.length}; ` +
           'both halves must be callable in the same way.',
       );
     }
