@@ -1,5 +1,6 @@
 import { defineConfig } from 'tsdown';
 import { entries } from './scripts/entries.mjs';
+import { farScripts } from './scripts/far-scripts.mjs';
 
 export default defineConfig({
   entry: entries,
@@ -15,4 +16,5 @@ export default defineConfig({
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
   hash: false,
+  plugins: [farScripts()],
 });

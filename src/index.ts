@@ -62,3 +62,13 @@ export {
 export { UniversalEvent } from './universal/event.ts';
 export { UniversalQueue, type UniversalQueueOptions } from './universal/queue.ts';
 export { UniversalResult } from './universal/result.ts';
+export {
+  blockInThread,
+  type CallOptions,
+  type Executor,
+  moduleFunction,
+  runInExecutor,
+  runInProcess,
+  runInThread,
+  workerLimits,
+} from './workers/index.ts';

@@ -141,10 +141,11 @@ function define(error: Error, key: string, value: unknown): void {
   Object.defineProperty(error, key, { value, writable: true, configurable: true });
 }
 
-/** A stack without the lines of the worker's own machinery. */
+const OWN_FRAME = /^\s+at .*(?:curio-worker|[\\/]src[\\/]workers[\\/](?:far|travel)[\\/])/;
+
+/** A stack down to where the worker's own machinery begins. */
 function withoutOwnFrames(stack: string): string {
-  return stack
-    .split('\n')
-    .filter((line) => !/^\s+at .*(?:curio-worker|[\\/]src[\\/]workers[\\/](?:far|travel)[\\/])/.test(line))
-    .join('\n');
+  const lines = stack.split('\n');
+  const end = lines.findIndex((line) => OWN_FRAME.test(line));
+  return end < 0 ? stack : lines.slice(0, end).join('\n');
 }

@@ -11,27 +11,35 @@ import { asExpression } from './text.ts';
 
 type Unpacked = (...args: unknown[]) => unknown;
 
-const unpacked = new Map<number, Unpacked>();
+/** A function that stays, and what it came as. */
+interface Kept {
+  readonly fn: Unpacked;
+  readonly shipment: Shipment;
+}
+
+const unpacked = new Map<number, Kept>();
 
 /**
  * Makes the function of a shipment. A promise only if something has to be imported.
  * @throws TypeError if the function cannot be found or made
  */
 export function unpack(shipment: Shipment): Unpacked | Promise<Unpacked> {
-  const known = unpacked.get(shipment.id);
-  if (known !== undefined) return known;
+  const before = unpacked.get(shipment.id);
+  if (before !== undefined) return before.fn;
   const made = new Unpacker(shipment.parts).part(shipment.root);
   if (made instanceof Promise) return made.then((fn) => keep(shipment, fn as Unpacked));
   return keep(shipment, made as Unpacked);
 }
 
-/** True if this shipment need not be sent again. */
-export function isUnpacked(id: number): boolean {
-  return unpacked.has(id);
+/** A lasting shipment that has been unpacked before. */
+export function known(id: number): Kept {
+  const kept = unpacked.get(id);
+  if (kept === undefined) throw new Error(`Shipment ${id} has not arrived here.`);
+  return kept;
 }
 
-function keep({ id, lasting }: Shipment, fn: Unpacked): Unpacked {
-  if (lasting) unpacked.set(id, fn);
+function keep(shipment: Shipment, fn: Unpacked): Unpacked {
+  if (shipment.lasting) unpacked.set(shipment.id, { fn, shipment });
   return fn;
 }
 
