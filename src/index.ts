@@ -50,6 +50,7 @@ export { Guard } from './sync/guard.ts';
 export { Lock, RLock } from './sync/lock.ts';
 export { BoundedSemaphore, Semaphore } from './sync/semaphore.ts';
 export { type CancelOptions, currentTask, type SpawnOptions, spawn, Task } from './task.ts';
+export { AsyncThread, AWAIT, isAsyncThread, spawnThread, type ThreadOptions } from './thread/index.ts';
 export {
   clock,
   type IgnoreOptions,
