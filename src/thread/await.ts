@@ -7,6 +7,7 @@ import { type AnyFunction, describe, functionName, isThenable } from '../base/ca
 import { AsyncOnlyError } from '../errors.ts';
 import { isCoroutineFunction } from '../meta.ts';
 import { callingTask, elsewhere, handled } from '../traps.ts';
+import { provide } from '../workers/travel/named.ts';
 import { libraryFunction, libraryName } from './library.ts';
 import { Operation } from './operation.ts';
 import { Outpost } from './outpost.ts';
@@ -76,3 +77,5 @@ function asyncOnly(what: string): AsyncOnlyError {
     `AWAIT() was given ${what} outside an async thread. Write await here, or start the thread with spawnThread().`,
   );
 }
+
+provide({ AWAIT, isAsyncThread });

@@ -4,10 +4,21 @@
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Bell, type BellWords, joinCrowd } from '../base/bell.ts';
+import { printAtOnce } from '../workers/far/console.ts';
+import { tellMainScript } from '../workers/travel/main-script.ts';
 import './index.ts';
 import { Outpost } from './outpost.ts';
 
-const { port, words } = workerData as { port: MessagePort; words: BellWords };
+/** What it is started with. */
+export interface Outfit {
+  port: MessagePort;
+  words: BellWords;
+  main: string | null;
+}
+
+const { port, words, main } = workerData as Outfit;
+tellMainScript(main);
+printAtOnce();
 joinCrowd(words);
 new Outpost(
   {

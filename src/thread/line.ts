@@ -2,9 +2,13 @@
  * The line to a thread, seen from the kernel: a port, a bell, and the worker at the other end.
  */
 
+import { existsSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
 import { RuntimeError } from '../errors.ts';
+import { farScript } from '../workers/far/script.ts';
+import { mainScript } from '../workers/travel/main-script.ts';
+import type { Outfit } from './far.ts';
 
 export class ThreadLine {
   readonly #name: string;
@@ -32,12 +36,10 @@ export class ThreadLine {
   /** Starts the thread. */
   launch(): void {
     const { port2 } = this.#channel;
-    const entry = JSON.stringify(new URL('./far.ts', import.meta.url).href);
-    const code = `const u=${JSON.stringify(new URL('../../node_modules/tsx/dist/esm/api/index.mjs', import.meta.url).href)};import(u).then(({register})=>{register();return import(${entry})})`;
-    const worker = new Worker(code, {
+    const worker = new Worker(script(), {
       eval: true,
       name: this.#name,
-      workerData: { port: port2, words: this.#words },
+      workerData: { port: port2, words: this.#words, main: mainScript() } satisfies Outfit,
       transferList: [port2],
     });
     worker.unref();
@@ -56,6 +58,14 @@ export class ThreadLine {
     if (this.#worker === null) this.#channel.port2.close();
     else void this.#worker.terminate();
   }
+}
+
+/** What the thread is started with. */
+function script(): string {
+  // Built, the thread imports the very files that its program does: its errors and classes are then the same.
+  // A bundle has no such file, but brings the text along.
+  const file = new URL('./far-thread.js', import.meta.url);
+  return existsSync(file) ? `import(${JSON.stringify(file.href)})` : farScript('thread');
 }
 
 /** A line to a thread that is not launched yet. */
