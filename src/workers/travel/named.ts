@@ -103,6 +103,7 @@ export function byName({ by, path, isNamespace }: NamedPart): unknown {
   const [first, ...rest] = path as [string, ...string[]];
   let value: unknown;
   if (by === 'own') value = ownByName.get(first);
+  else if (by === 'require') value = process.getBuiltinModule('node:module').createRequire(first);
   else if (by === 'builtin') value = process.getBuiltinModule(first);
   else value = (globalThis as unknown as Record<string, unknown>)[first];
   for (const key of rest) value = (value as Record<string, unknown>)[key];

@@ -87,7 +87,7 @@ class Packer {
     if (reference !== null)
       return { ...reference, otherwise: this.#otherwise(fn, text, reading, inspection, captured, trail) };
     if (reading instanceof Unreadable) throw this.#refusal(trail, reading.reason);
-    return this.#source(fn, text, reading, inspection, this.#captures(captured, text, trail));
+    return this.#source(fn, text, reading, inspection, this.#captures(captured, text, trail, inspection));
   }
 
   #bound({ target, self, args }: NonNullable<Inspection['bound']>, trail: Trail): Part {
@@ -116,7 +116,7 @@ class Packer {
     const length = this.parts.length;
     const before = new Map(this.#places);
     try {
-      const captures = this.#captures(captured, text, trail);
+      const captures = this.#captures(captured, text, trail, inspection);
       // Whether the reference holds is found out there; the values are a last resort and may be those of the first call.
       this.lasting = wasLasting;
       return this.parts.push(this.#source(fn, text, reading, inspection, captures)) - 1;
@@ -155,10 +155,25 @@ class Packer {
     };
   }
 
-  #captures(captured: Captured[], text: string, trail: Trail): SourcePart['captured'] {
+  #captures(
+    captured: Captured[],
+    text: string,
+    trail: Trail,
+    inspection: Inspection | null,
+  ): SourcePart['captured'] {
     return captured.map(({ name, value, isReady }) => {
       const way = [...trail, name];
       if (!isReady) throw this.#refusal(way, 'has no value yet');
+      if (isRequire(name, value) && inspection !== null)
+        return [
+          name,
+          {
+            part: this.#named(value, {
+              by: 'require',
+              path: [pathOf(urlOf(inspection.scriptId)) ?? process.cwd()],
+            }),
+          },
+        ];
       // A function under its own name is one that was declared, or imported; anything else may be another the next time.
       if (typeof value !== 'function' && nameOf(value) === null) this.lasting = false;
       else if (typeof value === 'function' && value.name !== name && value.name !== '') this.lasting = false;
@@ -220,6 +235,11 @@ interface Captured {
   isReady: boolean;
 }
 
+/** The `require` of a CommonJS module. */
+function isRequire(name: string, value: unknown): boolean {
+  return name === 'require' && typeof value === 'function' && 'resolve' in value && 'cache' in value;
+}
+
 /** The values of those names that are variables around the function. */
 function capturedBy({ scopes }: Inspection, names: string[]): Captured[] {
   const captured: Captured[] = [];
@@ -240,14 +260,13 @@ function capturedBy({ scopes }: Inspection, names: string[]): Captured[] {
 function referenceTo(
   fn: AnyFunction,
   text: string,
-  { scriptId }: Inspection,
+  { scriptId, isModule }: Inspection,
 ): Omit<ReferencePart, 'otherwise'> | null {
   const url = urlOf(scriptId);
   const path = pathOf(url);
   if (path === null || isMainScript(url)) return null;
   const name = functionName(fn);
-  // What was loaded with `require` goes by its path.
-  if (url.startsWith('file:')) {
+  if (isModule) {
     const exported = exportsIn(path);
     const key = exported.get(fn.name) ?? (fn.name === 'default' ? 'default' : undefined);
     return key === undefined ? null : { by: 'reference', name, module: url, key, required: false, text };

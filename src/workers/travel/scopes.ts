@@ -13,6 +13,8 @@ export interface Inspection {
   scriptId: string;
   line: number;
   column: number;
+  /** It stands in a module of ECMAScript's. */
+  isModule: boolean;
   /** The variables around it, innermost scope first; no globals. */
   scopes: Record<string, unknown>[];
   /** What is behind a bound function. */
@@ -88,7 +90,7 @@ export function inspectFunction(fn: unknown): Inspection | null {
             args: Array.from((fetch('[[BoundArgs]]') ?? []) as ArrayLike<unknown>),
           }
         : null;
-      if (bound !== null) return { scriptId: '', line: 0, column: 0, scopes: [], bound };
+      if (bound !== null) return { scriptId: '', line: 0, column: 0, isModule: false, scopes: [], bound };
       const place = internals.get('[[FunctionLocation]]')?.value as
         | { scriptId: string; lineNumber: number; columnNumber: number }
         | undefined;
@@ -98,6 +100,7 @@ export function inspectFunction(fn: unknown): Inspection | null {
         scriptId: place.scriptId,
         line: place.lineNumber,
         column: place.columnNumber,
+        isModule: list.some(({ description }) => description === 'Module'),
         scopes: list.filter(({ description }) => description !== 'Global').map(({ object }) => object),
         bound: null,
       } as Inspection;
