@@ -98,12 +98,23 @@ function moduleBehind(value: unknown): unknown {
   return Object.keys(value).every((key) => key === 'default' || key in behind) ? behind : undefined;
 }
 
+const requireAt = (path: string) => process.getBuiltinModule('node:module').createRequire(path);
+
+function importAt(path: string): (specifier: string) => Promise<unknown> {
+  const { resolve } = requireAt(path);
+  const { isBuiltin } = process.getBuiltinModule('node:module');
+  const { pathToFileURL } = process.getBuiltinModule('node:url');
+  return (specifier) =>
+    import(isBuiltin(specifier) ? specifier : pathToFileURL(resolve(specifier)).href) as Promise<unknown>;
+}
+
 /** What has this name on this side. */
 export function byName({ by, path, isNamespace }: NamedPart): unknown {
   const [first, ...rest] = path as [string, ...string[]];
   let value: unknown;
   if (by === 'own') value = ownByName.get(first);
-  else if (by === 'require') value = process.getBuiltinModule('node:module').createRequire(first);
+  else if (by === 'require') value = requireAt(first);
+  else if (by === 'import') value = importAt(first);
   else if (by === 'builtin') value = process.getBuiltinModule(first);
   else value = (globalThis as unknown as Record<string, unknown>)[first];
   for (const key of rest) value = (value as Record<string, unknown>)[key];

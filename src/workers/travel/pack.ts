@@ -164,7 +164,8 @@ class Packer {
     return captured.map(({ name, value, isReady }) => {
       const way = [...trail, name];
       if (!isReady) throw this.#refusal(way, 'has no value yet');
-      if (isRequire(name, value) && inspection !== null)
+      const by = loaderIn(name, value);
+      if (by !== null && inspection !== null)
         return [
           name,
           {
@@ -235,9 +236,11 @@ interface Captured {
   isReady: boolean;
 }
 
-/** The `require` of a CommonJS module. */
-function isRequire(name: string, value: unknown): boolean {
-  return name === 'require' && typeof value === 'function' && 'resolve' in value && 'cache' in value;
+/** What a module imports others with: the `require` of a CommonJS module, or what vite makes of `import()`. */
+function loaderIn(name: string, value: unknown): 'require' | 'import' | null {
+  if (typeof value !== 'function') return null;
+  if (name === '__vite_ssr_dynamic_import__') return 'import';
+  return name === 'require' && 'resolve' in value && 'cache' in value ? 'require' : null;
 }
 
 /** The values of those names that are variables around the function. */
@@ -302,8 +305,11 @@ function membersUsed(text: string, name: string): string[] | null {
     : null;
 }
 
+/** A function, and no class, whose `this` may be what it is a member of. */
 const usesThis = (value: unknown): boolean =>
-  typeof value === 'function' && /\bthis\b/.test(Function.prototype.toString.call(value));
+  typeof value === 'function' &&
+  nameOf(value) === null &&
+  /^(?!class\b)[\s\S]*\bthis\b/.test(Function.prototype.toString.call(value));
 
 /** A module's namespace, or an object that only holds things together. */
 function isBag(value: object): boolean {

@@ -52,8 +52,8 @@ export interface ReferencePart {
 
 /** Something that is there on every side under a name. */
 export interface NamedPart {
-  /** `'require'`: the one of the module at that path. */
-  readonly by: 'own' | 'builtin' | 'intrinsic' | 'require';
+  /** `'require'` and `'import'`: those of the module at that path. */
+  readonly by: 'own' | 'builtin' | 'intrinsic' | 'require' | 'import';
   readonly path: readonly string[];
   /** The module as a bundler hands it out: with itself as its default. */
   readonly isNamespace?: boolean;
