@@ -79,7 +79,9 @@ class Packer {
     }
     const inspection = inspectFunction(fn);
     const captured =
-      reading instanceof Unreadable || inspection === null ? [] : capturedBy(inspection, reading.free);
+      reading instanceof Unreadable || inspection === null
+        ? []
+        : capturedBy(inspection, reading.free, parentOf(fn, text));
     if (!(reading instanceof Unreadable) && captured.length === 0) {
       return this.#source(fn, text, reading, inspection, []);
     }
@@ -243,10 +245,23 @@ function loaderIn(name: string, value: unknown): 'require' | 'import' | null {
   return name === 'require' && 'resolve' in value && 'cache' in value ? 'require' : null;
 }
 
+/** What a class extends. It is looked up but once, and so need not be among the variables that V8 keeps for the class. */
+function parentOf(fn: AnyFunction, text: string): Captured | null {
+  const name =
+    /^class\s*(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\s+)?extends\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*\{/u.exec(
+      text,
+    )?.[1];
+  return name === undefined ? null : { name, value: Object.getPrototypeOf(fn), isReady: true };
+}
+
 /** The values of those names that are variables around the function. */
-function capturedBy({ scopes }: Inspection, names: string[]): Captured[] {
+function capturedBy({ scopes }: Inspection, names: string[], parent: Captured | null): Captured[] {
   const captured: Captured[] = [];
   for (const name of names) {
+    if (name === parent?.name) {
+      captured.push(parent);
+      continue;
+    }
     const scope = scopes.find((it) => Object.hasOwn(it, name));
     if (scope === undefined) continue;
     try {
