@@ -24,6 +24,7 @@ import { type ClientOptions, clientPlan, connected, serverPlan, type TlsContext 
 import { type Plan, SSLSocket, secured } from './ssl/socket.ts';
 import { newTask, type Task } from './task.ts';
 import {
+  elsewhere,
   enter,
   enterComposite,
   markJoined,
@@ -92,6 +93,8 @@ export function openConnection(
 ): Promise<SSLSocket>;
 export function openConnection(host: string, port: number, options?: ConnectionOptions): Promise<Socket>;
 export function openConnection(host: string, port: number, options: ConnectionOptions = {}): Promise<Socket> {
+  const there = elsewhere();
+  if (there !== null) return there.call('openConnection', [host, port, options]) as Promise<Socket>;
   const plan = clientPlan(options, host, 'openConnection()');
   const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
   return plan === null ? connecting : connected(connecting, plan);
@@ -112,6 +115,8 @@ export function openUnixConnection(
 ): Promise<SSLSocket>;
 export function openUnixConnection(path: string, options?: UnixConnectionOptions): Promise<Socket>;
 export function openUnixConnection(path: string, options: UnixConnectionOptions = {}): Promise<Socket> {
+  const there = elsewhere();
+  if (there !== null) return there.call('openUnixConnection', [path, options]) as Promise<Socket>;
   const plan = clientPlan(options, null, 'openUnixConnection()');
   if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
   const connecting = connectUnix(path);
@@ -165,6 +170,8 @@ export function tcpServer(
   handler: ClientHandler | TlsClientHandler,
   options: TcpServerOptions = {},
 ): Promise<void> {
+  const there = elsewhere();
+  if (there !== null) return there.call('tcpServer', [host, port, handler, options]) as Promise<void>;
   const serve = clientHandler(handler, 'tcpServer', options);
   if (enterComposite('tcpServer()') === null) return refused('tcpServer()');
   return serveTcp(host, port, serve, options);
@@ -198,6 +205,8 @@ export function unixServer(
   handler: ClientHandler | TlsClientHandler,
   options: ServerOptions = {},
 ): Promise<void> {
+  const there = elsewhere();
+  if (there !== null) return there.call('unixServer', [path, handler, options]) as Promise<void>;
   const serve = clientHandler(handler, 'unixServer', options);
   if (enterComposite('unixServer()') === null) return refused('unixServer()');
   return serveUnix(path, serve, options);
@@ -229,6 +238,8 @@ export function runServer(
   handler: ClientHandler | TlsClientHandler,
   options: { ssl?: TlsContext | null } = {},
 ): Promise<void> {
+  const there = elsewhere();
+  if (there !== null) return there.call('runServer', [sock, handler, options]) as Promise<void>;
   const serve = clientHandler(handler, 'runServer', options);
   if (!(sock instanceof Socket)) throw new TypeError(`runServer() wants a Socket, not ${describe(sock)}.`);
   if (enterComposite('runServer()') === null) return refused('runServer()');
@@ -243,6 +254,8 @@ export function runServer(
  * @see Reference manual, "High Level Networking"
  */
 export function tcpServerSocket(host: string, port: number, options: TcpServerOptions = {}): Socket {
+  const there = elsewhere();
+  if (there !== null) return there.call('tcpServerSocket', [host, port, options]) as Socket;
   const { backlog = 100, reuseAddress = true, reusePort = false } = options;
   const sock = socket(familyOf(host, options), SOCK_STREAM);
   return listening(sock, [host, port], backlog, () => {
@@ -257,6 +270,8 @@ export function tcpServerSocket(host: string, port: number, options: TcpServerOp
  * @see Reference manual, "High Level Networking"
  */
 export function unixServerSocket(path: string, { backlog = 100 }: ServerOptions = {}): Socket {
+  const there = elsewhere();
+  if (there !== null) return there.call('unixServerSocket', [path, { backlog }]) as Socket;
   return listening(socket(AF_UNIX, SOCK_STREAM), path, backlog, () => {});
 }
 

@@ -11,6 +11,7 @@ import { AsyncFile, aopen } from '../file/index.ts';
 import { gather, taskGroup } from '../gather.ts';
 import { TaskGroup } from '../group.ts';
 import { FileStream, Socket, SocketStream } from '../io/index.ts';
+import { curioRunning } from '../meta.ts';
 import {
   openConnection,
   openUnixConnection,
@@ -43,6 +44,9 @@ import { Lock, RLock } from '../sync/lock.ts';
 import { BoundedSemaphore, Semaphore } from '../sync/semaphore.ts';
 import { currentTask, spawn, Task } from '../task.ts';
 import { clock, ignoreAfter, sleep, TimeoutScope, timeoutAfter } from '../time.ts';
+import { UniversalEvent } from '../universal/event.ts';
+import { UniversalQueue } from '../universal/queue.ts';
+import { UniversalResult } from '../universal/result.ts';
 import { provide } from '../workers/travel/named.ts';
 
 /** A class, concrete or not. */
@@ -136,6 +140,7 @@ const byName = new Map<string, { cls: AnyClass; operations: Set<string> }>();
 for (const [name, fn] of Object.entries(functions)) functionNames.set(fn, name);
 for (const [cls, operations] of classes) addClass(cls, operations);
 provide(functions);
+provide({ curioRunning, UniversalEvent, UniversalQueue, UniversalResult });
 
 /** Adds what lies on the same floor and needs this list itself. */
 export function addFunction(name: string, fn: (...args: never[]) => unknown, ships = false): void {

@@ -239,7 +239,8 @@ export class Outpost implements Away, Customs {
     let object = this.#objects.get(id);
     if (object === undefined) {
       object = className === 'Function' ? remoteFunction(this, id, name) : remoteObject(this, id, className);
-      this.#objects.set(id, object);
+      // There may be any number of guards, one after the other.
+      if (className !== 'Guard') this.#objects.set(id, object);
     }
     return object;
   }

@@ -280,6 +280,8 @@ export class Service implements Customs {
   async #call({ on, method, args: wired }: Call): Promise<unknown> {
     const args = await this.#arguments(wired);
     const target = await this.#target(on);
+    // A guard that has been let go of is not kept, and to let go of it once more does nothing.
+    if (target === undefined && (method === DISPOSE || method === 'release')) return undefined;
     if (method === null) return (target as (...args: unknown[]) => unknown)(...args);
     if (method === DISPOSE) return this.#dispose(target as object);
     if (method === ITERATE) return (target as AsyncIterable<unknown>)[Symbol.asyncIterator]();
@@ -326,10 +328,9 @@ export class Service implements Customs {
     const at = this.#holdings.lastIndexOf(ours[ours.length - 1] as Holding);
     if (at < 0) return;
     const [{ guard }] = this.#holdings.splice(at, 1) as [Holding];
-    const id = this.#ids.get(guard);
-    if (id === undefined || guard === of) return;
+    // A thread may acquire and release without end.
+    this.#objects.delete(this.#ids.get(guard) as number);
     this.#ids.delete(guard);
-    this.#objects.delete(id);
   }
 
   /** However the thread has ended: what it held is free, and what it began has an end. */
