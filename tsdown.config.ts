@@ -1,10 +1,10 @@
 import { defineConfig } from 'tsdown';
-import { entries } from './scripts/entries.mjs';
+import { entries, programs } from './scripts/entries.mjs';
 import { farScripts } from './scripts/far-scripts.mjs';
 
 export default defineConfig({
   // The far side of an async thread is a file of its own, which no user imports.
-  entry: { ...entries, 'far-thread': 'src/thread/far.ts' },
+  entry: { ...entries, ...programs, 'far-thread': 'src/thread/far.ts' },
   outDir: 'dist',
   format: 'esm',
   platform: 'node',
@@ -18,4 +18,6 @@ export default defineConfig({
   minify: false,
   hash: false,
   plugins: [farScripts()],
+  // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
+  outputOptions: { chunkFileNames: 'shared-[name].js' },
 });

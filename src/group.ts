@@ -37,9 +37,9 @@ export type WaitPolicy = 'all' | 'any' | 'object' | null;
 /** Options of `new TaskGroup()`. */
 export interface TaskGroupOptions<T> {
   /** Tasks that exist already. */
-  tasks?: Iterable<Task<T>>;
+  tasks?: Iterable<Task<T>> | undefined;
   /** Default `'all'`. */
-  wait?: WaitPolicy;
+  wait?: WaitPolicy | undefined;
 }
 
 /**
@@ -92,7 +92,13 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     },
   };
 
-  constructor({ tasks = [], wait = 'all' }: TaskGroupOptions<T> = {}) {
+  constructor(options: TaskGroupOptions<T> = {}) {
+    if (!isOptions(options)) {
+      throw new TypeError(
+        `new TaskGroup() takes options, such as { tasks, wait: 'any' }, not ${describe(options)}.`,
+      );
+    }
+    const { tasks = [], wait = 'all' } = options;
     if (wait !== 'all' && wait !== 'any' && wait !== 'object' && wait !== null) {
       throw new TypeError(`A group waits for 'all', 'any', 'object' or null, not ${describe(wait)}.`);
     }
@@ -115,12 +121,12 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    * @throws RuntimeError if the group has been joined
    * @see Reference manual, "Task Groups"
    */
-  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn<A extends unknown[], U>(
     options: SpawnOptions,
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;
+  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn(first: unknown, ...rest: unknown[]): Promise<Task<never>> {
     const options = isOptions(first) ? (first as SpawnOptions) : undefined;
     const target = options === undefined ? first : rest[0];
@@ -299,7 +305,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
 
   async #nextResult(): Promise<T> {
     const task = await this.nextDone();
-    if (task === null) throw new RuntimeError('TaskGroup.nextResult(): no task is left in the group.');
+    if (task === null)
+      throw new RuntimeError(
+        'TaskGroup.nextResult(): no task is left in the group. Spawn one first, or use nextDone(), which gives null then.',
+      );
     return task.result;
   }
 
@@ -458,7 +467,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   get result(): T {
     this.#mustBeJoined('result');
-    if (this.#completed === null) throw new RuntimeError('No task of the group has completed with a result.');
+    if (this.#completed === null)
+      throw new RuntimeError(
+        'No task of the group has completed with a result. See group.completed, which is null then.',
+      );
     return this.#completed.result;
   }
 
@@ -537,5 +549,5 @@ function alreadyJoined(): RuntimeError {
 }
 
 function alreadyMember(task: Task<never> | Task<unknown>): RuntimeError {
-  return new RuntimeError(`${task} already belongs to a group.`);
+  return new RuntimeError(`${task} already belongs to a group. Spawn another one for this group.`);
 }

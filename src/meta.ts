@@ -71,7 +71,7 @@ export function instantiateCoroutine<A extends unknown[], T>(fn: Callable<A, T>,
  * @throws TypeError if the two take different numbers of parameters
  * @see Reference manual, "Asynchronous Metaprogramming"
  * @example
- * const load = awaitable(loadSync)(async (path: string) => { … });
+ * const load = awaitable(loadSync)(loadAsync);
  */
 export function awaitable<A extends unknown[], T>(
   syncFn: (...args: A) => T,

@@ -12,6 +12,7 @@ import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
 import { Core } from './kernel/core.ts';
+import type { TaskClass } from './kernel/record.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
 import { Task } from './task.ts';
@@ -27,17 +28,17 @@ type Maker = () => Activation;
 /** Options of `new Kernel()`. */
 export interface KernelOptions {
   /** Debuggers of `curio/debug`: one, a list of them, or `true` for the scheduler trace. */
-  debug?: boolean | Debugger | Debugger[];
+  debug?: boolean | Debugger | readonly Debugger[] | undefined;
   /** Scheduler activations; a class is instantiated at the first run. */
-  activations?: ActivationLike[];
+  activations?: readonly ActivationLike[] | undefined;
   /** Where time comes from. Default: real, monotonic time. */
-  clock?: Clock;
+  clock?: Clock | undefined;
   /** A subclass of `Task` to make tasks of. */
-  taskClass?: typeof Task;
+  taskClass?: (new (...args: never[]) => Task) | undefined;
   /** Where crashes and warnings go. Default: standard error. */
-  logger?: Logger;
+  logger?: Logger | undefined;
   /** Capture a stack at each blocking operation, for `where()` and `traceback()`. Default: what CURIO_STACKS says. */
-  stacks?: boolean;
+  stacks?: boolean | undefined;
   /** @internal */
   ready?: TaskList;
 }
@@ -45,17 +46,17 @@ export interface KernelOptions {
 /** Options of `run()`. */
 export interface RunOptions extends KernelOptions {
   /** Start the monitor together with the kernel. */
-  withMonitor?: boolean | { host?: string; port?: number };
+  withMonitor?: boolean | { host?: string | undefined; port?: number | undefined } | undefined;
   /** Aborting it cancels the main task. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `kernel.run()`. */
 export interface KernelRunOptions {
   /** Cancel every task left and close the kernel when the main task has ended. */
-  shutdown?: boolean;
+  shutdown?: boolean | undefined;
   /** Aborting it cancels the main task. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -82,8 +83,8 @@ export class Kernel implements AsyncDisposable {
       ...asList(options.activations ?? []).map(activationMaker),
     ];
     this.#core = new Core({
-      taskClass: options.taskClass ?? Task,
-      clock: options.clock,
+      taskClass: checkTaskClass(options.taskClass ?? Task),
+      clock: checkClock(options.clock),
       logger: options.logger,
       stacks: options.stacks ?? process.env.CURIO_STACKS === '1',
       ready: options.ready,
@@ -103,12 +104,13 @@ export class Kernel implements AsyncDisposable {
    */
   run(): Promise<void>;
   run(options: KernelRunOptions): Promise<void>;
-  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run(...call: unknown[]): Promise<unknown> {
     const options = isOptions(call[0]) ? (call.shift() as KernelRunOptions) : {};
     const [target, ...args] = call;
     if (call.length > 0 && target !== undefined && target !== null) callable(target, 'run');
+    checkSignal(options.signal);
     return this.#run(options, target, args);
   }
 
@@ -164,8 +166,28 @@ export class Kernel implements AsyncDisposable {
   }
 }
 
-function asList<T>(option: T | T[]): T[] {
-  return Array.isArray(option) ? option : [option];
+function checkTaskClass(taskClass: unknown): TaskClass {
+  if (taskClass === Task || (typeof taskClass === 'function' && taskClass.prototype instanceof Task))
+    return taskClass as TaskClass;
+  throw new TypeError(`taskClass wants a class that extends Task, not ${describe(taskClass)}.`);
+}
+
+function checkClock(clock: Clock | undefined): Clock | undefined {
+  if (clock === undefined || (typeof clock?.now === 'function' && typeof clock.schedule === 'function'))
+    return clock;
+  throw new TypeError(
+    `A clock has the methods now() and schedule(deadline, wake); ${describe(clock)} has not.`,
+  );
+}
+
+function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || (typeof signal?.addEventListener === 'function' && 'aborted' in signal))
+    return signal;
+  throw new TypeError(`run({ signal }) wants an AbortSignal, not ${describe(signal)}.`);
+}
+
+function asList<T>(option: T | readonly T[]): readonly T[] {
+  return Array.isArray(option) ? option : [option as T];
 }
 
 function activationMaker(entry: ActivationLike): Maker {
@@ -201,12 +223,14 @@ function debuggerMaker(entry: Debugger): Maker {
  * await run(main, 'Guido');
  * await run({ debug: schedtrace }, main, 'Guido');
  */
-export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run<A extends unknown[], T>(
   options: RunOptions,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T>>;
+// Discussion: the form without options comes last wherever there are two. It is the last that TypeScript takes when the
+// function itself is handed on, as in `kernel.run(spawn, child)`, and that it blames when no form fits.
+export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run(...call: unknown[]): Promise<unknown> {
   const options = isOptions(call[0]) ? (call.shift() as RunOptions) : {};
   const [target, ...args] = call;

@@ -4,7 +4,14 @@
  */
 
 import { relative } from 'node:path';
-import { type AnyFunction, type Callable, Coroutine, callable, isOptions } from './base/callable.ts';
+import {
+  type AnyFunction,
+  type Callable,
+  Coroutine,
+  callable,
+  describe,
+  isOptions,
+} from './base/callable.ts';
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
 import {
@@ -25,17 +32,17 @@ import {
 /** Options of `task.cancel()`. */
 export interface CancelOptions {
   /** False to return at once instead of waiting until the task has ended. */
-  blocking?: boolean;
+  blocking?: boolean | undefined;
   /** The error class, or the error, to throw into the task. Default `TaskCancelled`. */
-  exc?: (new (message?: string) => Error) | Error;
+  exc?: (new (message?: string) => Error) | Error | undefined;
 }
 
 /** Options of `spawn()`. */
 export interface SpawnOptions {
   /** The task is never joined, and nobody wants its result. */
-  daemon?: boolean;
+  daemon?: boolean | undefined;
   /** What to call it, instead of the function's name. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /**
@@ -98,7 +105,11 @@ export class Task<T = unknown> extends TaskRecord {
    * **Cancellation:** the caller stops waiting; the request stands.
    * @see Reference manual, "Tasks"
    */
-  cancel({ blocking = true, exc = TaskCancelled }: CancelOptions = {}): Promise<void> {
+  cancel(options: CancelOptions = {}): Promise<void> {
+    if (!isOptions(options)) {
+      throw new TypeError(`Task.cancel() takes options, such as { exc: MyError }, not ${describe(options)}.`);
+    }
+    const { blocking = true, exc = TaskCancelled } = options;
     const caller = admit();
     if (caller === null) return refused('Task.cancel()');
     if (this.terminated) return pass(caller, undefined);
@@ -194,12 +205,12 @@ export class Task<T = unknown> extends TaskRecord {
  * const task = await spawn(echoClient, client, address);
  * const logger = await spawn({ daemon: true, name: 'logger' }, writeLog);
  */
-export function spawn<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Task<Awaited<T>>>;
 export function spawn<A extends unknown[], T>(
   options: SpawnOptions,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Task<Awaited<T>>>;
+export function spawn<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Task<Awaited<T>>>;
 export function spawn(first: unknown, ...rest: unknown[]): Promise<Task<unknown>> {
   const options = isOptions(first) ? (first as SpawnOptions) : undefined;
   const target = options === undefined ? first : rest[0];

@@ -397,11 +397,13 @@ export function requestCancel(
   message?: string,
 ): boolean {
   if (target.terminated || target.cancelled) return false;
-  const error = typeof exc === 'function' ? new (exc as new (message?: string) => unknown)(message) : exc;
+  // Only what can be constructed has a prototype: an arrow function is no class.
+  const isClass = typeof exc === 'function' && exc.prototype !== undefined;
+  const error = isClass ? new (exc as new (message?: string) => unknown)(message) : exc;
   if (!(error instanceof Error)) {
     throw new TypeError(`A task is cancelled with an error class or an error, not with ${describe(exc)}.`);
   }
-  if (error instanceof CancelledError) {
+  if (error instanceof CancelledError && !Object.isFrozen(error)) {
     error.requestedBy ??= caller as Task<unknown> | null;
     if (target.core.stacks && error.requestedAt === null) {
       const frame = userFrames(captureStack())[0];
@@ -425,7 +427,10 @@ export function awaitEnd<T>(
 ): Promise<T> {
   if (caller === task) {
     return refuse(
-      new RuntimeError(`${title(task)} called ${operation} on itself, which would wait for ever.`),
+      new RuntimeError(
+        `${title(task)} called ${operation} on itself, which would wait for ever. ` +
+          'Return from its function instead, or let another task wait for it.',
+      ),
     );
   }
   const refusal = begin(caller, operation);

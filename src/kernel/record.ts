@@ -125,6 +125,8 @@ export class TaskRecord {
   /** @internal */ onEnd: {
     taskDone(record: TaskRecord): void;
     taskJoined(record: TaskRecord): void;
+    /** Asked before a crash is reported: true if it is no crash to whoever watches the task. */
+    excuses?(record: TaskRecord): boolean;
   } | null = null;
 
   // Values of `Local` objects, copied at spawn. Null while there are none.

@@ -10,7 +10,7 @@ import { checkLimit, type TrialOptions, trial, withNote } from './trial.ts';
 /** Options of `explore()`. */
 export interface ExploreOptions extends TrialOptions {
   /** How many orders to try, or exactly which: the seed in a failure's message replays it. Default 100. */
-  seeds?: number | readonly number[];
+  seeds?: number | readonly number[] | undefined;
 }
 
 /** A ready queue that serves in an order decided by a seed. */
@@ -66,7 +66,7 @@ export async function explore(
   program: Callable<[], unknown>,
   { seeds = 100, ...options }: ExploreOptions = {},
 ): Promise<void> {
-  const fn = callable(program, 'explore');
+  const fn = callable(program, 'explore', '', ')');
   checkLimit(options.limit, 'explore');
   for (const seed of seedsOf(seeds)) {
     const { error, stuck, log } = await trial(fn, { ...options, ready: new ShuffledTasks(seed) });

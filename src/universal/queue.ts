@@ -18,9 +18,9 @@ import { isElsewhere, provideShared, Shared, sharedFrom, type UniversalHandle } 
 /** Options of `new UniversalQueue()`. */
 export interface UniversalQueueOptions {
   /** How many items fit; 0, the default, for any number. */
-  maxsize?: number;
+  maxsize?: number | undefined;
   /** True for a queue that a foreign poll loop can watch: `fileno()` is readable while there are items. */
-  withfd?: boolean;
+  withfd?: boolean | undefined;
 }
 
 /** An item with its place in the order of all that were given out. */

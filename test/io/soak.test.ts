@@ -142,10 +142,14 @@ onEachDriver('soak', (driver) => {
           await server.cancel();
         });
         expect(failures).toEqual([]);
-        // Handlers of clients that reset, or were closed under way, have crashed. Nothing else has.
-        for (const line of logger.of('error')) expect(line).toMatch(/name='echo'[\s\S]*(ECONNRESET|EPIPE)/);
+        // Clients that reset, or were closed under way, are news of the network and no crashes.
+        expect(logger.of('error')).toEqual([]);
+        const news = /^(Client 127\.0\.0\.1:\d+|A client) has gone: .*(ECONNRESET|EPIPE)$/;
         // On a busy machine a result may come a little after its time was up, and be welcome all the same.
-        expect(logger.of('warn').filter((line) => !line.includes('Nothing in it blocked'))).toEqual([]);
+        const rest = logger
+          .of('warn')
+          .filter((line) => !line.includes('Nothing in it blocked') && !news.test(line));
+        expect(rest).toEqual([]);
         for (let i = 0; i < 200 && descriptors() > before; i++) await new Promise((r) => setTimeout(r, 5));
         expect(descriptors()).toBeLessThanOrEqual(before);
         expect(done).toBeGreaterThan(20);

@@ -3,6 +3,8 @@
 // A fragment that takes names for granted is preceded by an HTML comment that declares them, `<!-- ts … -->`, which
 // readers do not see.
 //
+// The examples in the comments of the sources, after `@example`, are blocks as well.
+//
 // This file finds the blocks and checks their types. It must know nothing of what they do.
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -48,6 +50,51 @@ export function blocksOf(page: string): Block[] {
     }
     return [{ page, line, code: declared + code, runs, ...said }];
   });
+}
+
+const COMMENT = /\/\*\*[\s\S]*?\*\//g;
+const EXAMPLE = /^[ \t]*\* @example[ \t]*\n((?:[ \t]*\*(?! @|\/).*\n)*)/gm;
+
+/** The examples in the comments of a source file. */
+export function examplesOf(page: string): Block[] {
+  const source = readFileSync(root + page, 'utf8');
+  return [...source.matchAll(COMMENT)].flatMap((comment) =>
+    [...comment[0].matchAll(EXAMPLE)].map((example) => ({
+      page,
+      line: source.slice(0, comment.index + example.index).split('\n').length + 1,
+      code: example[1]!.replace(/^[ \t]*\* ?/gm, ''),
+      runs: false,
+      output: '',
+      log: '',
+    })),
+  );
+}
+
+/** The names that a program uses and does not declare, but for those of properties. */
+export function freeNames(code: string): string[] {
+  const used = new Set<string>();
+  const declared = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node)) {
+      const { parent } = node;
+      const isProperty =
+        (ts.isPropertyAccessExpression(parent) && parent.name === node) ||
+        (ts.isPropertyAssignment(parent) && parent.name === node) ||
+        (ts.isPropertySignature(parent) && parent.name === node) ||
+        (ts.isMethodDeclaration(parent) && parent.name === node);
+      const declares =
+        ts.isVariableDeclaration(parent) ||
+        ts.isBindingElement(parent) ||
+        ts.isParameter(parent) ||
+        ts.isFunctionDeclaration(parent) ||
+        ts.isClassDeclaration(parent);
+      if (declares && parent.name === node) declared.add(node.text);
+      else if (!isProperty) used.add(node.text);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('example.ts', code, ts.ScriptTarget.Latest, true));
+  return [...used].filter((name) => !declared.has(name)).sort();
 }
 
 /** Compiles all blocks in one program, and gives what is wrong with them: page, line, message. */

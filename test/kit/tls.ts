@@ -44,9 +44,14 @@ export async function tlsServer(
   ssl: TlsContext = serverContext(),
 ): Promise<[server: Task, port: number]> {
   const sock = tcpServerSocket('127.0.0.1', 0);
-  await sock.ready();
-  const [, port] = sock.getsockname() as [string, number];
-  return [await spawn(runServer, sock, handler as never, { ssl }), port];
+  try {
+    await sock.ready();
+    const [, port] = sock.getsockname() as [string, number];
+    return [await spawn(runServer, sock, handler as never, { ssl }), port];
+  } catch (error) {
+    await sock.close();
+    throw error;
+  }
 }
 
 export async function echo(client: SSLSocket): Promise<void> {

@@ -181,5 +181,7 @@ export class Output {
     if (this.#finished) return;
     this.#finished = true;
     this.#stream.end();
+    // Who waits for room need not: there will be none for it.
+    this.#onWritable();
   }
 }
