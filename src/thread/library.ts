@@ -140,7 +140,9 @@ const byName = new Map<string, { cls: AnyClass; operations: Set<string> }>();
 for (const [name, fn] of Object.entries(functions)) functionNames.set(fn, name);
 for (const [cls, operations] of classes) addClass(cls, operations);
 provide(functions);
-provide({ curioRunning, UniversalEvent, UniversalQueue, UniversalResult });
+provide({ curioRunning });
+// They cross in their own way, but are made in the kernel like the others.
+for (const cls of [UniversalEvent, UniversalQueue, UniversalResult]) addClass(cls, '');
 
 /** Adds what lies on the same floor and needs this list itself. */
 export function addFunction(name: string, fn: (...args: never[]) => unknown, ships = false): void {

@@ -35,8 +35,10 @@ import { type Customs, fromWire, toWire } from './wire.ts';
 
 type Answer = Exclude<Reply, 'ready'>;
 
-/** Whoever waits for an answer. */
+/** Whoever waits for an answer, and to what. */
 interface Asker {
+  id?: number;
+  method?: string;
   resolve(value: unknown, giveBack: () => void): void;
   reject(error: unknown): void;
 }
@@ -135,7 +137,7 @@ export class Client {
   readonly #customs: Customs;
   readonly #words = bellWords();
   readonly #bell = new Bell(this.#words);
-  readonly #askers = new Map<number, Asker>();
+  readonly #askers = new Map<number, Required<Asker>>();
   readonly #outbox: Request[] = [];
   #channel: BroadcastChannel | null = null;
   #ready = false;
@@ -182,16 +184,10 @@ export class Client {
   request(id: number, method: string, args: readonly unknown[], asker: Asker): number {
     const seq = ++this.#lastSeq;
     this.#post({ seq, id, method, args: toWire([...args], this.#customs) });
-    this.#askers.set(seq, {
-      resolve: asker.resolve,
-      reject: asker.reject,
-    });
-    this.#objects.set(seq, id);
+    this.#askers.set(seq, { ...asker, id, method });
     this.#mind();
     return seq;
   }
-
-  readonly #objects = new Map<number, number>();
 
   /** Nobody waits for this answer any more. */
   cancel(seq: number): void {
@@ -245,17 +241,29 @@ export class Client {
       this.#asked = 0;
       return;
     }
-    const id = this.#objects.get(reply.seq) as number;
-    const asker = this.#askers.get(reply.seq);
+    const asker = this.#askers.get(reply.seq) ?? this.#insteadOf(reply);
     this.#askers.delete(reply.seq);
-    this.#objects.delete(reply.seq);
+    if (asker === null) return;
     this.#mind();
-    if ('error' in reply) return asker?.reject(fromWire(reply.error, this.#customs));
-    const giveBack = () => {
-      if (reply.receipt !== undefined) this.#post({ back: id, value: reply.value, receipt: reply.receipt });
-    };
-    if (asker === undefined) giveBack();
-    else asker.resolve(fromWire(reply.value, this.#customs), giveBack);
+    if ('error' in reply) return asker.reject(fromWire(reply.error, this.#customs));
+    asker.resolve(fromWire(reply.value, this.#customs), () => this.#giveBack(reply));
+  }
+
+  /** Who takes what came for one who had stopped waiting: the next of this thread, so that the order stays right. */
+  #insteadOf(reply: Answer): Required<Asker> | null {
+    if ('error' in reply || reply.receipt === undefined) return null;
+    for (const [seq, asker] of this.#askers) {
+      if (asker.id !== reply.id || asker.method !== 'get') continue;
+      this.#askers.delete(seq);
+      this.#post({ cancel: seq });
+      return asker;
+    }
+    this.#giveBack(reply);
+    return null;
+  }
+
+  #giveBack({ id, value, receipt }: Extract<Answer, { value: unknown }>): void {
+    if (receipt !== undefined) this.#post({ back: id, value, receipt });
   }
 
   #begin(): void {

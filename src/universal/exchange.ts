@@ -60,6 +60,13 @@ interface Parcel {
   receipt: unknown;
 }
 
+/** What a value was taken from. */
+interface Origin {
+  id: number;
+  object: Shown;
+  receipt: unknown;
+}
+
 /** A thread that uses objects of this one. */
 class ClientLine {
   readonly #channel: BroadcastChannel;
@@ -97,7 +104,7 @@ class ClientLine {
     try {
       if (object === undefined) throw new RuntimeError('The universal object is not there any more.');
       const args = fromWire(request.args, this.#customs) as unknown[];
-      if (seq !== 0 && object.waits(method)) return this.#enlist(seq, object, method, args);
+      if (seq !== 0 && object.waits(method)) return this.#enlist(seq, id, object, method, args);
       const value = (object as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(...args);
       if (value instanceof Promise) value.then(this.#resolver(seq), this.#rejecter(seq));
       else this.#resolver(seq)(value);
@@ -107,11 +114,11 @@ class ClientLine {
     }
   }
 
-  #enlist(seq: number, object: Shown, method: string, args: unknown[]): void {
+  #enlist(seq: number, id: number, object: Shown, method: string, args: unknown[]): void {
     const enlisted = object.enlist(method, args, {
       resolve: (value, receipt) => {
         this.#waiting.delete(seq);
-        this.#resolve(seq, value, object, receipt);
+        this.#resolve(seq, value, { id, object, receipt });
       },
       reject: (error) => {
         this.#waiting.delete(seq);
@@ -127,27 +134,28 @@ class ClientLine {
   }
 
   #resolver(seq: number): (value: unknown) => void {
-    return (value) => this.#resolve(seq, value, null, undefined);
+    return (value) => this.#resolve(seq, value, null);
   }
 
   #rejecter(seq: number): (error: unknown) => void {
     return (error) => this.#reject(seq, error);
   }
 
-  #resolve(seq: number, value: unknown, object: Shown | null, receipt: unknown): void {
+  #resolve(seq: number, value: unknown, from: Origin | null): void {
     if (seq === 0) return;
+    const receipt = from?.receipt;
     try {
-      this.#post({ seq, value: toWire(value, this.#customs), receipt });
+      this.#post({ seq, id: from?.id ?? 0, value: toWire(value, this.#customs), receipt });
     } catch (error) {
       // swallows: nothing; the thread that asked is told, and what was meant for it stays where it was.
       this.#reject(seq, unsendable(error));
-      if (object !== null && receipt !== undefined) object.giveBack(value, receipt);
+      if (receipt !== undefined) from?.object.giveBack(value, receipt);
       return;
     }
-    if (object === null || receipt === undefined) return;
+    if (from === null || receipt === undefined) return;
     const taken = Atomics.load(this.#words.word, TAKEN);
     this.#parcels = this.#parcels.filter(({ number }) => number > taken);
-    this.#parcels.push({ number: this.#posted, object, value, receipt });
+    this.#parcels.push({ number: this.#posted, object: from.object, value, receipt });
   }
 
   #reject(seq: number, error: unknown): void {

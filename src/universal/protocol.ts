@@ -29,7 +29,7 @@ export type Request =
   | { readonly back: number; readonly value: unknown; readonly receipt: unknown };
 
 export type Reply =
-  | { readonly seq: number; readonly value: unknown; readonly receipt: unknown }
+  | { readonly seq: number; readonly id: number; readonly value: unknown; readonly receipt: unknown }
   | { readonly seq: number; readonly error: unknown }
   | 'ready';
 

@@ -1,11 +1,14 @@
 // Runs a function in an async thread of a kernel of its own.
 
-import { type Callable, type RunOptions, run, spawnThread } from 'curio';
+import { type RunOptions, run, spawnThread } from 'curio';
 import { expect } from 'vitest';
 import { recorder } from './recorder.ts';
 
 /** Gives the function's result; fails if the run complains. */
-export async function inThread<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
+export async function inThread<A extends unknown[], T>(
+  fn: (...args: A) => T | PromiseLike<T>,
+  ...args: A
+): Promise<Awaited<T>> {
   const log = recorder();
   // A clock that jumps would not wait for a thread that computes.
   const options: RunOptions = { logger: log };
