@@ -14,6 +14,7 @@ import { handled } from '../traps.ts';
 import { isSharedObject, type Shared, sharedFrom } from '../universal/shared.ts';
 import { type Customs, fromWire, toWire } from '../universal/wire.ts';
 import { pack } from '../workers/travel/pack.ts';
+import '../workers/travel/universal.ts';
 import { unpack } from '../workers/travel/unpack.ts';
 import { classNameOf, libraryClass, libraryFunction, libraryName, shipsFunctions } from './library.ts';
 import { type Declared, FILLS, type Target, type Thrown, type ToKernel, type ToThread } from './messages.ts';
@@ -43,6 +44,9 @@ export class Outpost implements Away, Customs {
   readonly #callbackIds = new Map<AnyFunction, number>();
   /** Errors that came from the kernel, by the numbers they have there. */
   readonly #origins = new WeakMap<object, number>();
+  /** Universal objects that the kernel's side has been told of. */
+  readonly #numbers = new WeakMap<Shared, { number: number; handle: undefined }>();
+  #lastNumber = 0;
   #shipping = false;
 
   constructor(port: ThreadPort, bell: Bell) {
@@ -186,10 +190,19 @@ export class Outpost implements Away, Customs {
 
   universal(object: object, method: string, args: readonly unknown[]): unknown {
     const shared = object as Shared;
-    const packed = { object: shared.handle(), method, args: this.#pack(args, false, '') };
+    const packed = { object: this.#named(shared), method, args: this.#pack(args, false, '') };
     if (!shared.isOneWay(method)) return this.request({ t: 'universal', ...packed });
     this.#send({ t: 'tell', ...packed });
     return undefined;
+  }
+
+  /** The number of a universal object on this line; its handle goes along only the first time. */
+  #named(shared: Shared): { number: number; handle: unknown } {
+    const known = this.#numbers.get(shared);
+    if (known !== undefined) return known;
+    const number = ++this.#lastNumber;
+    this.#numbers.set(shared, { number, handle: undefined });
+    return { number, handle: shared.handle() };
   }
 
   // ---- Customs ----

@@ -28,6 +28,7 @@ import {
 import { isSharedObject, sharedFrom } from '../universal/shared.ts';
 import { type Customs, fromWire, toWire } from '../universal/wire.ts';
 import type { Shipment } from '../workers/travel/shipment.ts';
+import '../workers/travel/universal.ts';
 import { unpack } from '../workers/travel/unpack.ts';
 import { classNameOf, libraryClass, libraryFunction, libraryName } from './library.ts';
 import {
@@ -35,6 +36,7 @@ import {
   DISPOSE,
   FILLS,
   ITERATE,
+  type Named,
   type Target,
   type Thrown,
   type ToKernel,
@@ -83,6 +85,7 @@ export class Service implements Customs {
   readonly #errors = new Map<number, unknown>();
   readonly #holdings: Holding[] = [];
   readonly #groups = new Set<TaskGroup>();
+  readonly #universals = new Map<number, unknown>();
   #lastId = 0;
   #lastError = 0;
   /** True while the thread waits for an answer. */
@@ -154,6 +157,11 @@ export class Service implements Customs {
     const shared = sharedFrom(object) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     // Who asks for no answer is not told that a queue has been shut down.
     void handled(shared[method]!(...(fromWire(args, this) as unknown[])));
+  }
+
+  #universal({ number, handle }: Named): Record<string, (...args: unknown[]) => Promise<unknown>> {
+    if (handle !== undefined) this.#universals.set(number, sharedFrom(handle));
+    return this.#universals.get(number) as never;
   }
 
   /** The thread's next message. Whatever is to be thrown into the task meanwhile waits for the next AWAIT. */
@@ -262,8 +270,8 @@ export class Service implements Customs {
       case 'construct':
         return this.#construct(message.name, message.args);
       case 'universal': {
-        const shared = sharedFrom(message.object) as unknown as Record<string, AnyFunction>;
-        return shared[message.method]!(...(fromWire(message.args, this) as never[]));
+        const shared = this.#universal(message.object);
+        return shared[message.method]!(...(fromWire(message.args, this) as unknown[]));
       }
       case 'call':
         return this.#call(message);

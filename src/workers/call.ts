@@ -2,10 +2,12 @@
  * One call of a function elsewhere, and the task that waits for it.
  */
 
+import { Buffer } from 'node:buffer';
 import { functionName } from '../base/callable.ts';
 import { HeldSlot } from '../io/held.ts';
+import { isSharedObject } from '../universal/shared.ts';
 import { openEnvelope } from './envelope.ts';
-import { asBuffer, type CallMessage, placesOfBuffers, type Reply, standingAlone } from './message.ts';
+import { asBuffer, type CallMessage, type Mark, type Reply, standingAlone } from './message.ts';
 import type { Shipment } from './travel/shipment.ts';
 
 export interface CallOptions {
@@ -40,12 +42,9 @@ export class Call extends HeldSlot {
 
   /** What a worker is sent. */
   message(fn: Shipment | number, linger: boolean): CallMessage {
-    const buffers = placesOfBuffers(this.args);
-    const args =
-      buffers === null
-        ? this.args
-        : this.args.map((arg, i) => (buffers.includes(i) ? standingAlone(arg as Buffer) : arg));
-    return { fn, name: this.name, args, buffers, linger };
+    const { args, marks } = packArguments(this.args);
+    const universal = this.shipment.universal || marks?.includes('shared') === true;
+    return { fn, name: this.name, args, marks, universal, linger };
   }
 
   override remove(): void {
@@ -63,6 +62,22 @@ export class Call extends HeldSlot {
     if (!('error' in reply)) this.wake(reply.isBuffer ? asBuffer(reply.value) : reply.value);
     else this.fail(remote === 'process' ? withRemoteStack(reply) : openEnvelope(reply.error));
   }
+}
+
+/** Makes arguments fit to be copied. */
+function packArguments(args: readonly unknown[]): Pick<CallMessage, 'args' | 'marks'> {
+  if (!args.some((arg) => Buffer.isBuffer(arg) || isSharedObject(arg))) return { args, marks: null };
+  const marks: (Mark | undefined)[] = [];
+  const packed = args.map((arg, i) => {
+    if (isSharedObject(arg)) {
+      marks[i] = 'shared';
+      return arg.handle();
+    }
+    if (!Buffer.isBuffer(arg)) return arg;
+    marks[i] = 'buffer';
+    return standingAlone(arg);
+  });
+  return { args: packed, marks };
 }
 
 function withRemoteStack({ error: envelope }: { error: Parameters<typeof openEnvelope>[0] }): unknown {

@@ -11,6 +11,7 @@ import {
   isOptions,
 } from '../base/callable.ts';
 import { begin, block, callingTask, fail, note, refused, type TaskRecord } from '../traps.ts';
+import { isSharedObject } from '../universal/shared.ts';
 import { Call, type CallOptions } from './call.ts';
 import { lineOf } from './line.ts';
 import { poolOf } from './pools.ts';
@@ -121,6 +122,13 @@ function understand(all: unknown[], who: string): Understood {
   const options = (hasOptions ? first : {}) as CallOptions;
   const fn = hasOptions ? rest.shift() : first;
   checkOptions(options, who);
+  const universal = who === 'runInProcess' ? rest.find(isSharedObject) : undefined;
+  if (universal !== undefined) {
+    throw new TypeError(
+      `runInProcess() was given ${describe(universal)}, which only threads of this process can reach. ` +
+        'Use runInThread(), or a Channel.',
+    );
+  }
   if (fn instanceof Coroutine) return { options, fn: fn.fn as AnyFunction, args: fn.args };
   callable(fn, who, hasOptions ? 'options, ' : '');
   return { options, fn: fn as AnyFunction, args: rest };

@@ -4,6 +4,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Envelope } from './envelope.ts';
+import { arrive } from './travel/arrival.ts';
 import type { Shipment } from './travel/shipment.ts';
 
 /** A call. Of a function that the worker has, the number is enough. */
@@ -11,24 +12,27 @@ export interface CallMessage {
   readonly fn: Shipment | number;
   readonly name: string;
   readonly args: readonly unknown[];
-  /** Which of the arguments are Buffers. */
-  readonly buffers: readonly number[] | null;
+  /** What some of the arguments are besides; null if they are all plain. */
+  readonly marks: readonly (Mark | undefined)[] | null;
+  /** Universal objects come along. */
+  readonly universal: boolean;
   /** The worker may look out for the next call for a while, instead of going to sleep. */
   readonly linger: boolean;
 }
 
+/** What a copy has lost: that it was a Buffer; or it is a universal object, and the copy is its handle. */
+export type Mark = 'buffer' | 'shared';
+
 /** What became of a call. */
 export type Reply = { readonly value: unknown; readonly isBuffer: boolean } | { readonly error: Envelope };
 
-/** The places of the Buffers among some values; null if there are none. */
-export function placesOfBuffers(values: readonly unknown[]): number[] | null {
-  let places: number[] | null = null;
-  for (let i = 0; i < values.length; i++) {
-    if (!Buffer.isBuffer(values[i])) continue;
-    places ??= [];
-    places.push(i);
-  }
-  return places;
+/** The arguments again, on the other side. */
+export function unpackArguments({ args, marks }: CallMessage): readonly unknown[] {
+  if (marks === null) return args;
+  return args.map((arg, i) => {
+    if (marks[i] === 'shared') return arrive(arg);
+    return marks[i] === 'buffer' ? asBuffer(arg) : arg;
+  });
 }
 
 /** A Buffer arrives as a Uint8Array. */

@@ -82,6 +82,7 @@ export class Pool implements Listener {
     try {
       worker.send(call, busy < CORES && this.#waiting.size === 0);
     } catch (error) {
+      // swallows: nothing; it goes on as the cause.
       worker.call = null;
       this.#free(worker);
       throw notSent(call, error);

@@ -3,26 +3,44 @@
  */
 
 import { type Envelope, sealEnvelope } from '../envelope.ts';
-import { asBuffer, type CallMessage, type Reply, standingAlone } from '../message.ts';
+import { type CallMessage, type Reply, standingAlone, unpackArguments } from '../message.ts';
 import type { Shipment } from '../travel/shipment.ts';
 import { known, unpack } from '../travel/unpack.ts';
 
 /** What became of the call. A promise only if there was something to wait for. */
 export function answer(call: CallMessage): Reply | Promise<Reply> {
+  if (call.universal && !hasUniversal)
+    return learnUniversal().then(
+      () => answer(call),
+      (error) => ({ error: failure(error, call) }),
+    );
   try {
     const fn = typeof call.fn === 'number' ? known(call.fn).fn : unpack(call.fn);
     if (fn instanceof Promise)
       return settle(
-        fn.then((it) => it(...argumentsOf(call))),
+        fn.then((it) => it(...unpackArguments(call))),
         call,
       );
-    const value = fn(...argumentsOf(call));
+    const value = fn(...unpackArguments(call));
     return isThenable(value) ? settle(value, call) : success(value);
   } catch (error) {
     // swallows: nothing; it goes to the caller.
     return { error: failure(error, call) };
   }
 }
+
+let hasUniversal = false;
+
+/** Universal objects bring half of the kernel along, and most workers never see one. */
+async function learnUniversal(): Promise<void> {
+  // Where tsx runs the sources, in our own tests, it knows `require` only.
+  const load = (globalThis as { [SOURCES]?: (path: string) => unknown })[SOURCES];
+  if (load === undefined) await import('../travel/universal.ts');
+  else load('../travel/universal.ts');
+  hasUniversal = true;
+}
+
+const SOURCES = Symbol.for('curio.sources');
 
 async function settle(value: PromiseLike<unknown>, call: CallMessage): Promise<Reply> {
   try {
@@ -35,11 +53,6 @@ async function settle(value: PromiseLike<unknown>, call: CallMessage): Promise<R
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-}
-
-function argumentsOf({ args, buffers }: CallMessage): readonly unknown[] {
-  if (buffers === null) return args;
-  return args.map((arg, i) => (buffers.includes(i) ? asBuffer(arg) : arg));
 }
 
 function success(value: unknown): Reply {

@@ -23,6 +23,7 @@ function fromSource(file: URL): string {
     if (error.code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error;
     const load = require('node:module').createRequire(${path});
     load('tsx/cjs/api').register();
+    globalThis[Symbol.for('curio.sources')] = load;
     load(${path});
   });`;
 }

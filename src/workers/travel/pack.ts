@@ -6,6 +6,7 @@
  */
 
 import { type AnyFunction, describe, functionName } from '../../base/callable.ts';
+import { isSharedObject } from '../../universal/shared.ts';
 import { isMainScript } from './main-script.ts';
 import { moduleNameOf } from './module-function.ts';
 import { nameOf } from './named.ts';
@@ -29,7 +30,13 @@ export function pack(fn: AnyFunction, what: string): Shipment {
   if (known !== undefined) return known;
   const packer = new Packer(what, functionName(fn));
   const root = packer.add(fn, []);
-  const shipment = { id: ++shipments, lasting: packer.lasting, root, parts: packer.parts as Part[] };
+  const shipment = {
+    id: ++shipments,
+    lasting: packer.lasting,
+    universal: packer.universal,
+    root,
+    parts: packer.parts as Part[],
+  };
   if (shipment.lasting) lasting.set(fn, shipment);
   return shipment;
 }
@@ -40,6 +47,7 @@ type Trail = readonly string[];
 class Packer {
   readonly parts: (Part | null)[] = [];
   lasting = true;
+  universal = false;
   readonly #what: string;
   readonly #root: string;
   readonly #places = new Map<unknown, number>();
@@ -188,6 +196,11 @@ class Packer {
     if (typeof value === 'function') return { part: this.add(value as AnyFunction, trail) };
     if (typeof value === 'symbol') throw this.#refusal(trail, 'is a symbol, which only this thread has');
     if (typeof value !== 'object' || value === null) return { value };
+    if (isSharedObject(value)) {
+      if (this.#what === 'runInProcess') throw this.#refusal(trail, 'only threads of this process can reach');
+      this.universal = true;
+      return { shared: value.handle() };
+    }
     const named = nameOf(value);
     if (named !== null) return { part: this.#named(value, named) };
     if (inside.has(value)) throw this.#refusal(trail, 'holds functions and goes round in a circle');

@@ -9,6 +9,8 @@ export interface Shipment {
   readonly id: number;
   /** True if the function takes no values along, so that one unpacking serves all calls. */
   readonly lasting: boolean;
+  /** Universal objects come along. */
+  readonly universal: boolean;
   /** Where in `parts` the function itself is. */
   readonly root: number;
   readonly parts: readonly Part[];
@@ -74,4 +76,6 @@ export type Shape = 'expression' | 'method' | 'getter' | 'setter';
 export type Freight =
   | { readonly value: unknown }
   | { readonly part: number }
+  /** The handle of a universal object. */
+  | { readonly shared: unknown }
   | { readonly object: readonly (readonly [key: string, Freight])[]; readonly array: boolean };

@@ -4,6 +4,7 @@
 
 import { createRequire } from 'node:module';
 import { constants, runInThisContext } from 'node:vm';
+import { arrive } from './arrival.ts';
 import { isMainScript } from './main-script.ts';
 import { byName } from './named.ts';
 import type { BoundPart, Freight, Part, ReferencePart, Shipment, SourcePart } from './shipment.ts';
@@ -157,6 +158,7 @@ class Unpacker {
   #fill(freight: Freight, put: Put): Promise<unknown> | undefined {
     if ('value' in freight) return void put(freight.value);
     if ('part' in freight) return this.#give(freight.part, put);
+    if ('shared' in freight) return void put(arrive(freight.shared));
     const holder = (freight.array ? [] : {}) as Record<string, unknown>;
     put(holder);
     return after(
