@@ -1,8 +1,10 @@
 import { defineConfig } from 'tsdown';
 import { entries, programs } from './scripts/entries.mjs';
+import { farScripts } from './scripts/far-scripts.mjs';
 
 export default defineConfig({
-  entry: { ...entries, ...programs },
+  // The far side of an async thread is a file of its own, which no user imports.
+  entry: { ...entries, ...programs, 'far-thread': 'src/thread/far.ts' },
   outDir: 'dist',
   format: 'esm',
   platform: 'node',
@@ -15,6 +17,7 @@ export default defineConfig({
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
   hash: false,
+  plugins: [farScripts()],
   // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
   outputOptions: { chunkFileNames: 'shared-[name].js' },
 });

@@ -12,7 +12,7 @@ const all = {
   ssl: 'src/ssl/index.ts',
   subprocess: 'src/subprocess/index.ts',
   file: 'src/file/index.ts',
-  thread: 'src/thread.ts',
+  thread: 'src/thread/index.ts',
   workers: 'src/workers/index.ts',
   channel: 'src/channel/index.ts',
   traps: 'src/public/traps.ts',

@@ -6,6 +6,7 @@
 import { type Callable, callable, describe } from './base/callable.ts';
 import { CancelledError } from './errors.ts';
 import {
+  elsewhere,
   enter,
   enterComposite,
   fail,
@@ -62,6 +63,8 @@ export function disableCancellation<A extends unknown[], T>(
   ...args: A
 ): Promise<Awaited<T>>;
 export function disableCancellation(...call: unknown[]): CancellationShield | Promise<unknown> {
+  const there = elsewhere();
+  if (there !== null) return there.call('disableCancellation', call) as Promise<unknown>;
   if (call.length === 0) {
     const task = enter();
     if (task === null) throw outsideError('disableCancellation()');
@@ -107,6 +110,9 @@ export function checkCancellation<E = CancelledError>(excType?: ErrorType<E>): P
   if (excType !== undefined && typeof excType !== 'function') {
     throw new TypeError(`checkCancellation() wants an error class, not ${describe(excType)}.`);
   }
+  const there = elsewhere();
+  if (there !== null)
+    return there.call('checkCancellation', excType === undefined ? [] : [excType]) as Promise<E | null>;
   const task = enter();
   if (task === null) return refused('checkCancellation()');
   note(task, 'checkCancellation', [excType]);
@@ -130,6 +136,8 @@ export function setCancellation(exc: Error | null): Promise<CancelledError | nul
   if (exc !== null && !(exc instanceof Error)) {
     throw new TypeError(`setCancellation() wants an error or null, not ${describe(exc)}.`);
   }
+  const there = elsewhere();
+  if (there !== null) return there.call('setCancellation', [exc]) as Promise<CancelledError | null>;
   const task = enter();
   if (task === null) return refused('setCancellation()');
   note(task, 'setCancellation', [exc]);

@@ -7,7 +7,7 @@ import { type Callable, callable, functionName, isOptions } from './base/callabl
 import { errorText } from './base/stack.ts';
 import { CancelledError } from './errors.ts';
 import { TaskGroup, type TaskGroupOptions } from './group.ts';
-import { enter, enterComposite, handled, refused, report } from './traps.ts';
+import { elsewhere, enter, enterComposite, handled, refused, report } from './traps.ts';
 
 /**
  * A task group as a block: runs `body(group)`, then joins the group, and gives it. If the body throws, all members
@@ -29,6 +29,8 @@ export function taskGroup<T = unknown>(
   body: (group: TaskGroup<T>) => unknown,
 ): Promise<TaskGroup<T>>;
 export function taskGroup<T>(...call: unknown[]): Promise<TaskGroup<T>> {
+  const there = elsewhere();
+  if (there !== null) return there.call('taskGroup', call) as Promise<TaskGroup<T>>;
   const options = isOptions(call[0]) ? (call.shift() as TaskGroupOptions<T>) : undefined;
   const body = callable(call[0], 'taskGroup', '', ')');
   if (enterComposite('taskGroup()') === null) return refused('taskGroup()');
@@ -66,6 +68,8 @@ type Gathered<F extends readonly unknown[]> = {
  * const [user, posts] = await gather([() => loadUser(id), () => loadPosts(id)]);
  */
 export function gather<const F extends readonly Callable<[], unknown>[]>(fns: F): Promise<Gathered<F>> {
+  const there = elsewhere();
+  if (there !== null) return there.call('gather', [fns]) as Promise<Gathered<F>>;
   if (!Array.isArray(fns)) {
     throw new TypeError('gather() wants an array of functions. Write gather([() => one(), () => two()]).');
   }

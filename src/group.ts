@@ -4,13 +4,15 @@
  * gather.ts.
  */
 
-import { type Callable, callable, describe, isOptions } from './base/callable.ts';
+import { type AnyFunction, type Callable, callable, describe, isOptions } from './base/callable.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
 import { named, newTask, type SpawnOptions, Task } from './task.ts';
+import type { AsyncThread, ThreadOptions } from './thread/async-thread.ts';
 import {
   begin,
   block,
   type Claim,
+  elsewhere,
   enter,
   enterComposite,
   fail,
@@ -102,6 +104,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     }
     this.#wait = wait;
     const members = new Set(tasks);
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, [{ tasks: [...members], wait }]) as this;
+
     for (const task of members) mustBeTask(task, 'new TaskGroup({ tasks })');
     // All or none: no task shall belong to a group that nobody has.
     for (const task of members) if (task.onEnd !== null) throw alreadyMember(task);
@@ -132,6 +138,46 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     const task = newTask(parent, fn, args, named(options, target)) as Task<T>;
     this.#adopt(task);
     return pass(parent, task as Task<never>);
+  }
+
+  /**
+   * Starts an async thread in the group. Does not block. Its task is a member like any other: joined, and cancelled, with
+   * the rest. A daemon's result is disregarded, and `join()` cancels it.
+   * @throws RuntimeError if the group has been joined
+   * @throws TypeError if the function or an argument cannot travel
+   * @see Reference manual, "Task Groups"
+   */
+  spawnThread<A extends unknown[], U extends T>(
+    fn: Callable<A, U>,
+    ...args: A
+  ): Promise<AsyncThread<Awaited<U>>>;
+  spawnThread<A extends unknown[], U>(
+    options: ThreadOptions,
+    fn: Callable<A, U>,
+    ...args: A
+  ): Promise<AsyncThread<Awaited<U>>>;
+  spawnThread(first: unknown, ...rest: unknown[]): Promise<AsyncThread<never>> {
+    const options = isOptions(first) ? (first as ThreadOptions) : {};
+    const [target, ...args] = isOptions(first) ? rest : [first, ...rest];
+    const fn = callable(target, 'TaskGroup.spawnThread') as AnyFunction;
+    const parent = enter();
+    if (parent === null) return refused('TaskGroup.spawnThread()');
+    if (this.#joined) return fail(parent, alreadyJoined());
+    if (startThread === null) {
+      return fail(
+        parent,
+        new RuntimeError("TaskGroup.spawnThread() needs threads: import 'curio/thread' first."),
+      );
+    }
+    let started: ReturnType<StartThread>;
+    try {
+      started = startThread(parent, options, fn, args);
+    } catch (error) {
+      // swallows: nothing; operations reject.
+      return fail(parent, error);
+    }
+    this.#adopt(started.task as Task<T>);
+    return pass(parent, started.thread as AsyncThread<never>);
   }
 
   /**
@@ -462,6 +508,21 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (!this.#joined)
       throw new RuntimeError(`TaskGroup.${what} is there after join(). Write await group.join() first.`);
   }
+}
+
+/** Starts a thread on behalf of a task; gives it, and the task that stands for it. */
+type StartThread = (
+  parent: TaskRecord,
+  options: ThreadOptions,
+  fn: AnyFunction,
+  args: readonly unknown[],
+) => { thread: AsyncThread; task: Task<unknown> };
+
+let startThread: StartThread | null = null;
+
+/** Threads, which live above groups, register themselves here. */
+export function provideThreads(start: StartThread): void {
+  startThread = start;
 }
 
 function byId<T>(tasks: Task<T>[]): Task<T>[] {

@@ -50,6 +50,7 @@ export { Guard } from './sync/guard.ts';
 export { Lock, RLock } from './sync/lock.ts';
 export { BoundedSemaphore, Semaphore } from './sync/semaphore.ts';
 export { type CancelOptions, currentTask, type SpawnOptions, spawn, Task } from './task.ts';
+export { AsyncThread, AWAIT, isAsyncThread, spawnThread, type ThreadOptions } from './thread/index.ts';
 export {
   clock,
   type IgnoreOptions,
@@ -62,3 +63,13 @@ export {
 export { UniversalEvent } from './universal/event.ts';
 export { UniversalQueue, type UniversalQueueOptions } from './universal/queue.ts';
 export { UniversalResult } from './universal/result.ts';
+export {
+  blockInThread,
+  type CallOptions,
+  type Executor,
+  moduleFunction,
+  runInExecutor,
+  runInProcess,
+  runInThread,
+  workerLimits,
+} from './workers/index.ts';

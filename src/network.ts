@@ -25,6 +25,7 @@ import { type ClientOptions, clientPlan, connected, serverPlan, type TlsContext 
 import { type Plan, type SSLSocket, secured } from './ssl/socket.ts';
 import { newTask, type Task } from './task.ts';
 import {
+  elsewhere,
   enter,
   enterComposite,
   markJoined,
@@ -96,6 +97,8 @@ export function openConnection(
 ): Promise<SSLSocket>;
 export function openConnection(host: string, port: number, options?: ConnectionOptions): Promise<Socket>;
 export function openConnection(host: string, port: number, options: ConnectionOptions = {}): Promise<Socket> {
+  const there = elsewhere();
+  if (there !== null) return there.call('openConnection', [host, port, options]) as Promise<Socket>;
   const plan = clientPlan(options, host, 'openConnection()');
   const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
   return plan === null ? connecting : connected(connecting, plan);
@@ -116,6 +119,8 @@ export function openUnixConnection(
 ): Promise<SSLSocket>;
 export function openUnixConnection(path: string, options?: UnixConnectionOptions): Promise<Socket>;
 export function openUnixConnection(path: string, options: UnixConnectionOptions = {}): Promise<Socket> {
+  const there = elsewhere();
+  if (there !== null) return there.call('openUnixConnection', [path, options]) as Promise<Socket>;
   const plan = clientPlan(options, null, 'openUnixConnection()');
   if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
   const connecting = connectUnix(path);
@@ -170,6 +175,8 @@ export function tcpServer(
   handler: ClientHandler | TlsClientHandler,
   options: TcpServerOptions = {},
 ): Promise<void> {
+  const there = elsewhere();
+  if (there !== null) return there.call('tcpServer', [host, port, handler, options]) as Promise<void>;
   const serve = clientHandler(handler, 'tcpServer', options);
   if (enterComposite('tcpServer()') === null) return refused('tcpServer()');
   return serveTcp(host, port, serve, options);
@@ -203,6 +210,8 @@ export function unixServer(
   handler: ClientHandler | TlsClientHandler,
   options: ServerOptions = {},
 ): Promise<void> {
+  const there = elsewhere();
+  if (there !== null) return there.call('unixServer', [path, handler, options]) as Promise<void>;
   const serve = clientHandler(handler, 'unixServer', options);
   if (enterComposite('unixServer()') === null) return refused('unixServer()');
   return serveUnix(path, serve, options);
@@ -234,6 +243,8 @@ export function runServer(
   handler: ClientHandler | TlsClientHandler,
   options: { ssl?: TlsContext | null } = {},
 ): Promise<void> {
+  const there = elsewhere();
+  if (there !== null) return there.call('runServer', [sock, handler, options]) as Promise<void>;
   const serve = clientHandler(handler, 'runServer', options);
   if (!(sock instanceof Socket)) throw new TypeError(`runServer() wants a Socket, not ${describe(sock)}.`);
   if (enterComposite('runServer()') === null) return refused('runServer()');
@@ -248,6 +259,8 @@ export function runServer(
  * @see Reference manual, "High Level Networking"
  */
 export function tcpServerSocket(host: string, port: number, options: TcpServerOptions = {}): Socket {
+  const there = elsewhere();
+  if (there !== null) return there.call('tcpServerSocket', [host, port, options]) as Socket;
   const { backlog = 100, reuseAddress = true, reusePort = false } = options;
   const sock = socket(familyOf(host, options), SOCK_STREAM);
   return listening(sock, [host, port], backlog, () => {
@@ -272,6 +285,8 @@ function sharePort(sock: Socket): void {
  * @see Reference manual, "High Level Networking"
  */
 export function unixServerSocket(path: string, { backlog = 100 }: ServerOptions = {}): Socket {
+  const there = elsewhere();
+  if (there !== null) return there.call('unixServerSocket', [path, { backlog }]) as Socket;
   return listening(socket(AF_UNIX, SOCK_STREAM), path, backlog, () => {});
 }
 

@@ -11,6 +11,7 @@ import {
   begin,
   block,
   type Claim,
+  elsewhere,
   fail,
   pass,
   RESUME_CLAIM,
@@ -104,6 +105,9 @@ export class Queue<T> implements AsyncIterable<T> {
     }
     this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
     this.#store = this.makeStore();
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, [maxsize]) as this;
   }
 
   /** @internal */

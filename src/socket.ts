@@ -9,7 +9,7 @@ import { AF_INET, AF_UNIX, AF_UNSPEC, SOCK_STREAM } from './io/constants.ts';
 import { connectToFirst } from './io/eyeballs.ts';
 import * as names from './io/names.ts';
 import { Socket } from './io/socket.ts';
-import { enter, enterComposite, pass, refused } from './traps.ts';
+import { elsewhere, enter, enterComposite, pass, refused } from './traps.ts';
 
 export * from './errors.ts';
 export type { Address } from './io/address.ts';
@@ -33,6 +33,8 @@ export function socket(
   proto = 0,
   fileno: number | null = null,
 ): Socket {
+  const there = elsewhere();
+  if (there !== null) return there.call('socket', [family, type, proto, fileno]) as Socket;
   if (fileno === null) return new Socket(driver().open(family, type, proto));
   return new Socket(driver().adopt(fileno, family, type, proto));
 }
@@ -43,6 +45,8 @@ export function socket(
  * @see Reference manual, "socket module"
  */
 export function socketpair(family = AF_UNIX, type = SOCK_STREAM, proto = 0): [Socket, Socket] {
+  const there = elsewhere();
+  if (there !== null) return there.call('socketpair', [family, type, proto]) as [Socket, Socket];
   const [a, b] = driver().pair(family, type, proto);
   return [new Socket(a), new Socket(b)];
 }
@@ -74,6 +78,8 @@ export function createConnection(
   address: Address,
   { sourceAddress = null }: CreateConnectionOptions = {},
 ): Promise<Socket> {
+  const there = elsewhere();
+  if (there !== null) return there.call('createConnection', [address, { sourceAddress }]) as Promise<Socket>;
   const { host, port } = endpoint(address, AF_INET, 'createConnection()');
   if (enterComposite('createConnection()') === null) return refused('createConnection()');
   return connectByName(host as string, port, sourceAddress);
@@ -134,6 +140,11 @@ export function getaddrinfo(
   proto = 0,
   flags = 0,
 ): Promise<names.AddressInfo[]> {
+  const there = elsewhere();
+  if (there !== null)
+    return there.call('getaddrinfo', [host, port, family, type, proto, flags]) as Promise<
+      names.AddressInfo[]
+    >;
   if (host !== null) checkName(host, 'getaddrinfo()');
   return lookUp('getaddrinfo()', () => names.getaddrinfo(host, port, family, type, proto, flags));
 }
@@ -145,6 +156,8 @@ export function getaddrinfo(
  * @see Reference manual, "socket module"
  */
 export function getfqdn(name = ''): Promise<string> {
+  const there = elsewhere();
+  if (there !== null) return there.call('getfqdn', [name]) as Promise<string>;
   checkName(name, 'getfqdn()');
   return lookUp('getfqdn()', () => names.getfqdn(name));
 }
@@ -157,6 +170,8 @@ export function getfqdn(name = ''): Promise<string> {
  * @see Reference manual, "socket module"
  */
 export function gethostbyname(hostname: string): Promise<string> {
+  const there = elsewhere();
+  if (there !== null) return there.call('gethostbyname', [hostname]) as Promise<string>;
   checkName(hostname, 'gethostbyname()');
   return lookUp('gethostbyname()', () => names.lookup(hostname, AF_INET));
 }
@@ -171,6 +186,9 @@ export function gethostbyname(hostname: string): Promise<string> {
 export function gethostbynameEx(
   hostname: string,
 ): Promise<[hostname: string, aliases: string[], addresses: string[]]> {
+  const there = elsewhere();
+  if (there !== null)
+    return there.call('gethostbynameEx', [hostname]) as Promise<[string, string[], string[]]>;
   checkName(hostname, 'gethostbynameEx()');
   return lookUp('gethostbynameEx()', () => names.gethostbynameEx(hostname));
 }
@@ -180,6 +198,8 @@ export function gethostbynameEx(
  * @see Reference manual, "socket module"
  */
 export function gethostname(): Promise<string> {
+  const there = elsewhere();
+  if (there !== null) return there.call('gethostname', []) as Promise<string>;
   const task = enter();
   return task === null ? refused('gethostname()') : pass(task, names.systemName());
 }
@@ -194,6 +214,8 @@ export function gethostname(): Promise<string> {
 export function gethostbyaddr(
   address: string,
 ): Promise<[hostname: string, aliases: string[], addresses: string[]]> {
+  const there = elsewhere();
+  if (there !== null) return there.call('gethostbyaddr', [address]) as Promise<[string, string[], string[]]>;
   checkName(address, 'gethostbyaddr()');
   return lookUp('gethostbyaddr()', () => names.gethostbyaddr(address));
 }
@@ -206,6 +228,8 @@ export function gethostbyaddr(
  * @see Reference manual, "socket module"
  */
 export function getnameinfo(address: Address, flags = 0): Promise<[host: string, service: string]> {
+  const there = elsewhere();
+  if (there !== null) return there.call('getnameinfo', [address, flags]) as Promise<[string, string]>;
   const { host, port } = endpoint(address, AF_INET, 'getnameinfo()');
   return lookUp('getnameinfo()', () => names.getnameinfo([host as string, port], flags));
 }

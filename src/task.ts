@@ -17,6 +17,7 @@ import { RuntimeError, TaskCancelled } from './errors.ts';
 import {
   admit,
   awaitEnd,
+  elsewhere,
   fail,
   getCurrent,
   markJoined,
@@ -215,6 +216,8 @@ export function spawn(first: unknown, ...rest: unknown[]): Promise<Task<unknown>
   const target = options === undefined ? first : rest[0];
   const args = options === undefined ? rest : rest.slice(1);
   const fn = callable(target, 'spawn');
+  const there = elsewhere();
+  if (there !== null) return there.call('spawn', [first, ...rest]) as Promise<Task<unknown>>;
   const parent = admit();
   return parent === null
     ? refused('spawn()')
@@ -241,5 +244,6 @@ export function named(options: SpawnOptions | undefined, target: unknown): Spawn
  * @see Reference manual, "Tasks"
  */
 export function currentTask(): Promise<Task<unknown>> {
-  return getCurrent();
+  const there = elsewhere();
+  return there === null ? getCurrent() : (there.call('currentTask', []) as Promise<Task<unknown>>);
 }

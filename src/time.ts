@@ -16,6 +16,8 @@ import * as traps from './traps.ts';
  * @see Reference manual, "Time"
  */
 export function sleep(seconds: number): Promise<number> {
+  const there = traps.elsewhere();
+  if (there !== null) return there.call('sleep', [checkSeconds(seconds, 'sleep')]) as Promise<number>;
   return traps.sleep(checkSeconds(seconds, 'sleep'));
 }
 
@@ -24,7 +26,8 @@ export function sleep(seconds: number): Promise<number> {
  * @see Reference manual, "Time"
  */
 export function clock(): Promise<number> {
-  return traps.clock();
+  const there = traps.elsewhere();
+  return there === null ? traps.clock() : (there.call('clock', []) as Promise<number>);
 }
 
 /** Options of `timeoutAfter()`. */
@@ -49,6 +52,7 @@ export class TimeoutScope<R = never> {
   readonly #ignore: boolean;
   readonly #timeoutResult: R | undefined;
   #used = false;
+  #block: { task: TaskRecord; frame: TimeoutFrame } | null = null;
   /** True once this scope's own time has run out. */
   expired = false;
   /** True after a normal end; the `timeoutResult` once the time has run out. */
@@ -88,6 +92,31 @@ export class TimeoutScope<R = never> {
       );
     this.#used = true;
     return traps.handled(this.#limit(task, fn, args));
+  }
+
+  /**
+   * Begins the scope as a block: in an async thread, `using scope = timeoutAfter(seconds)`.
+   * @internal
+   */
+  enter(): void {
+    const task = traps.enter();
+    if (task === null) throw traps.outsideError('timeoutAfter()');
+    if (this.#used) throw new RuntimeError('A timeout scope runs once. Make a new one for the next block.');
+    this.#used = true;
+    this.#block = { task, frame: traps.enterTimeout(task, this.#seconds) };
+  }
+
+  /**
+   * The block has ended, however it did.
+   * @internal
+   */
+  leave(): void {
+    if (this.#block === null) return;
+    const { task, frame } = this.#block;
+    this.#block = null;
+    traps.leaveTimeout(task, frame);
+    this.expired = frame.spent !== null && traps.overdue(frame, frame.spent) === frame;
+    if (this.expired) this.result = this.#timeoutResult;
   }
 
   async #limit(task: TaskRecord, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
@@ -193,6 +222,8 @@ export function timeoutAfter<A extends unknown[], T>(
   ...args: A
 ): Promise<Awaited<T>>;
 export function timeoutAfter(...call: unknown[]): TimeoutScope | Promise<unknown> {
+  const there = traps.elsewhere();
+  if (there !== null) return there.call('timeoutAfter', call) as Promise<unknown>;
   if (isOptions(call[0])) {
     const { hard } = call.shift() as TimeoutOptions;
     if (hard)
@@ -224,6 +255,8 @@ export function ignoreAfter<A extends unknown[], T>(
   ...args: A
 ): Promise<Awaited<T> | undefined>;
 export function ignoreAfter(...call: unknown[]): TimeoutScope<unknown> | Promise<unknown> {
+  const there = traps.elsewhere();
+  if (there !== null) return there.call('ignoreAfter', call) as Promise<unknown>;
   const options = isOptions(call[0]) ? (call.shift() as IgnoreOptions<unknown>) : undefined;
   return limit('ignoreAfter', call, true, options?.timeoutResult);
 }

@@ -12,6 +12,7 @@
  * return `pass` with the result, or `block`.
  */
 
+import { type Away, away } from './base/away.ts';
 import { type AnyFunction, checkSeconds, describe, isThenable } from './base/callable.ts';
 import { type LogLevel, logTo } from './base/logger.ts';
 import { captureStack, userFrames } from './base/stack.ts';
@@ -499,6 +500,17 @@ export function signalOf(task: TaskRecord): AbortSignal {
 /** Logs with the logger of the task's run. */
 export function report(task: TaskRecord, level: LogLevel, message: string): void {
   logTo(task.core.reports.logger, level, message);
+}
+
+/** The task stands for a thread: should it crash, that is logged as a warning. */
+export function standsForThread(task: TaskRecord): void {
+  task.core.reports.standsForThread(task);
+}
+
+/** What an operation called here becomes, in an async thread; null where it is to be done as usual. */
+export function elsewhere(): Away | null {
+  const there = away();
+  return there !== null && callingTask() === undefined ? there : null;
 }
 
 /** Registers what the caller's kernel must close when it shuts down, in order. */

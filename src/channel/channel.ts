@@ -11,7 +11,16 @@ import { lookup } from '../io/names.ts';
 import { Socket } from '../io/socket.ts';
 import { closedError, systemError } from '../io/system.ts';
 import { timeoutAfter } from '../time.ts';
-import { enter, enterComposite, handled, pass, refused, report, type TaskRecord } from '../traps.ts';
+import {
+  elsewhere,
+  enter,
+  enterComposite,
+  handled,
+  pass,
+  refused,
+  report,
+  type TaskRecord,
+} from '../traps.ts';
 import type { Digest } from './authentication.ts';
 import type { Connection, ConnectionOptions } from './connection.ts';
 import { Reception } from './reception.ts';
@@ -55,6 +64,9 @@ export class Channel implements AsyncDisposable {
     this.#address = typeof address === 'string' || Buffer.isBuffer(address) ? address : [...address];
     this.#options = options;
     termsOf(options, 'Channel()');
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, [address, second, third]) as this;
   }
 
   /** Where to meet. After `bind()`, with the port that the system has chosen. */

@@ -6,7 +6,15 @@ import type { PathLike } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { describe } from '../base/callable.ts';
 import { systemError } from '../io/system.ts';
-import { enterComposite, fail, handled, outsideTasks, refused, type TaskRecord } from '../traps.ts';
+import {
+  elsewhere,
+  enterComposite,
+  fail,
+  handled,
+  outsideTasks,
+  refused,
+  type TaskRecord,
+} from '../traps.ts';
 import { AsyncFile, type Opened } from './async-file.ts';
 import { deviceInfo } from './device.ts';
 import { type FileOptions, formatOf } from './format.ts';
@@ -46,6 +54,8 @@ export function aopen(path: PathLike, mode: BinaryMode, options?: FileOptions): 
 export function aopen(path: PathLike, mode?: TextMode, options?: FileOptions): Promise<AsyncFile<string>>;
 export function aopen(path: PathLike, mode: string, options?: FileOptions): Promise<AsyncFile>;
 export function aopen(path: PathLike, mode = 'r', options: FileOptions = {}): Promise<AsyncFile> {
+  const there = elsewhere();
+  if (there !== null) return there.call('aopen', [path, mode, options]) as Promise<AsyncFile>;
   checkArguments(path, mode, options);
   const task = enterComposite(OPEN);
   if (task === null) return refused(OPEN);

@@ -14,6 +14,7 @@ const REMEMBERED = 100;
 export class Reports {
   readonly logger: Logger;
   readonly #unjoined = new Map<number, string>();
+  readonly #threads = new WeakSet<TaskRecord>();
   #more = 0;
 
   constructor(logger: Logger) {
@@ -21,7 +22,15 @@ export class Reports {
   }
 
   crash(record: TaskRecord): void {
-    logTo(this.logger, 'error', `Task Crash: ${title(record)}\n${errorText(record.outcome)}`);
+    const [level, what] = this.#threads.has(record)
+      ? (['warn', 'Thread'] as const)
+      : (['error', 'Task'] as const);
+    logTo(this.logger, level, `${what} Crash: ${title(record)}\n${errorText(record.outcome)}`);
+  }
+
+  /** The task stands for a thread: its crash is only a warning. */
+  standsForThread(record: TaskRecord): void {
+    this.#threads.add(record);
   }
 
   neverAwaited(record: TaskRecord): void {

@@ -8,6 +8,7 @@ import type { FileStream } from '../io/stream.ts';
 import { attach } from '../io/system.ts';
 import {
   begin,
+  elsewhere,
   enterComposite,
   futureWait,
   handled,
@@ -52,6 +53,8 @@ type Args = string | readonly string[];
  * const { stdout, returncode } = await run(['git', 'status'], { stdout: PIPE });
  */
 export function run(args: Args, options: RunOptions = {}): Promise<CompletedProcess> {
+  const there = elsewhere();
+  if (there !== null) return there.call('subprocess.run', [args, options]) as Promise<CompletedProcess>;
   return runCommand(args, options, 'run()');
 }
 
@@ -67,6 +70,8 @@ export function run(args: Args, options: RunOptions = {}): Promise<CompletedProc
  * const out = await checkOutput(['netstat', '-a']);
  */
 export function checkOutput(args: Args, options: CheckOutputOptions = {}): Promise<Buffer> {
+  const there = elsewhere();
+  if (there !== null) return there.call('checkOutput', [args, options]) as Promise<Buffer>;
   checkOptions(options, 'checkOutput()', ['input']);
   if (options.stdout != null && options.stdout !== PIPE)
     throw new TypeError(

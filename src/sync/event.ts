@@ -7,6 +7,7 @@ import {
   admit,
   begin,
   block,
+  elsewhere,
   fail,
   pass,
   RESUME_ERROR,
@@ -23,6 +24,12 @@ import {
 export class Event {
   #set = false;
   readonly #waiting = new TaskList();
+
+  constructor() {
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, []) as this;
+  }
 
   isSet(): boolean {
     return this.#set;
@@ -68,6 +75,12 @@ export class Result<T> {
   #state: 'unset' | 'value' | 'exception' = 'unset';
   #content: unknown;
   readonly #waiting = new TaskList();
+
+  constructor() {
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, []) as this;
+  }
 
   isSet(): boolean {
     return this.#state !== 'unset';

@@ -7,6 +7,7 @@ import { RuntimeError } from '../errors.ts';
 import {
   admit,
   callingTask,
+  elsewhere,
   enterComposite,
   fail,
   handled,
@@ -53,6 +54,12 @@ export class Lock {
   #holder: TaskRecord | null = null;
   /** What the holder was given. */
   #guard: Guard | null = null;
+
+  constructor() {
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, []) as this;
+  }
 
   /**
    * Acquires the lock. Blocks (`LOCK_ACQUIRE`) while another task has it.
@@ -149,6 +156,12 @@ export class RLock {
   );
   #owner: TaskRecord | null = null;
   #depth = 0;
+
+  constructor() {
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, []) as this;
+  }
 
   /**
    * Acquires the lock, or one more level of it. Blocks (`LOCK_ACQUIRE`) while another task has it.

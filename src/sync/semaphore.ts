@@ -4,7 +4,7 @@
 
 import { type Callable, callable, describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import { admit, enterComposite, fail, handled, pass, refused } from '../traps.ts';
+import { admit, elsewhere, enterComposite, fail, handled, pass, refused } from '../traps.ts';
 import type { Guard } from './guard.ts';
 import { Guard as PermitGuard } from './guard.ts';
 import { withGuard } from './lock.ts';
@@ -30,6 +30,9 @@ export class Semaphore {
       `${this.constructor.name}.acquire()`,
       () => new PermitGuard(this),
     );
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, [value]) as this;
   }
 
   /** The permits that are free. */

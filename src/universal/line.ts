@@ -25,7 +25,7 @@ export class Waiter<T> implements Waitable {
   readonly brings: unknown;
   /** Null if it is an ordinary promise, which has what it is given at once. */
   task: TaskRecord | null = null;
-  #resolve!: (value: T) => void;
+  #resolve!: (value: T, receipt?: unknown) => void;
   #reject!: (error: unknown) => void;
 
   constructor(line: Line<T>, brings: unknown) {
@@ -35,13 +35,15 @@ export class Waiter<T> implements Waitable {
 
   /** An ordinary promise that waits. */
   promise(): Promise<T> {
+    return handled(new Promise((resolve, reject) => this.call(resolve, reject)));
+  }
+
+  /** Another thread that waits: it is told at once, like a promise. */
+  call(resolve: (value: T, receipt?: unknown) => void, reject: (error: unknown) => void): this {
     this.#line.waiters.add(this);
-    return handled(
-      new Promise((resolve, reject) => {
-        this.#resolve = resolve;
-        this.#reject = reject;
-      }),
-    );
+    this.#resolve = resolve;
+    this.#reject = reject;
+    return this;
   }
 
   add(record: TaskRecord): void {
@@ -54,9 +56,9 @@ export class Waiter<T> implements Waitable {
   }
 
   /** Gives it what it waited for; a task takes it at its turn, or refuses if it has ended by then. */
-  choose(value: T, { taken = nothing, refused = nothing }: { taken?(): void; refused?(): void } = {}): void {
+  choose(value: T, { taken = nothing, refused = nothing, receipt }: Terms = {}): void {
     this.remove();
-    if (this.task === null) return this.#resolve(value);
+    if (this.task === null) return this.#resolve(value, receipt);
     const take = () => {
       taken();
       return value;
@@ -69,6 +71,16 @@ export class Waiter<T> implements Waitable {
     if (this.task === null) return this.#reject(error);
     this.task.core.wake(this.task, RESUME_ERROR, error);
   }
+}
+
+/** What becomes of what was given. */
+interface Terms {
+  /** A task has had its turn. */
+  taken?(): void;
+  /** It has ended before. */
+  refused?(): void;
+  /** With it, another thread can give back what it was given. */
+  receipt?: unknown;
 }
 
 const nothing = () => {};
@@ -86,6 +98,15 @@ export class Line<T> {
     const waiter = new Waiter<T>(this, brings);
     if (task === null) return waiter.promise();
     return begin(task, operation) ?? block(task, 'FUTURE_WAIT', waiter);
+  }
+
+  /** Lets another thread wait. */
+  enlist(
+    resolve: (value: T, receipt?: unknown) => void,
+    reject: (error: unknown) => void,
+    brings?: unknown,
+  ): Waiter<T> {
+    return new Waiter<T>(this, brings).call(resolve, reject);
   }
 
   chooseAll(value: T): void {

@@ -1,0 +1,81 @@
+/*
+ * AWAIT: how an async thread waits for what the kernel does.
+ */
+
+import { away } from '../base/away.ts';
+import { type AnyFunction, describe, functionName, isThenable } from '../base/callable.ts';
+import { AsyncOnlyError } from '../errors.ts';
+import { isCoroutineFunction } from '../meta.ts';
+import { callingTask, elsewhere, handled } from '../traps.ts';
+import { provide } from '../workers/travel/named.ts';
+import { libraryFunction, libraryName } from './library.ts';
+import { Operation } from './operation.ts';
+import { Outpost } from './outpost.ts';
+
+/**
+ * True in an async thread.
+ * @see Reference manual, "Asynchronous Threads"
+ */
+export function isAsyncThread(): boolean {
+  return away() !== null && callingTask() === undefined;
+}
+
+/**
+ * In an async thread: does an operation in the kernel, and blocks the thread until it is done. Gives its value, or throws
+ * its error. `AWAIT(queue.get())` and `AWAIT(sleep, 1)` are operations; an async function runs in the kernel. Any other
+ * function is called with the arguments, in the thread; any other value is returned as it is.
+ *
+ * **Cancellation:** what is thrown into the thread (`thread.cancel()`, a timeout) comes out of the AWAIT it is in, or
+ * else out of the next one.
+ * @throws AsyncOnlyError outside an async thread, for an operation
+ * @see Reference manual, "Asynchronous Threads"
+ * @example
+ * function consumer(queue: Queue<string>) {
+ *   for (;;) {
+ *     console.log('Got:', AWAIT(queue.get()));
+ *     AWAIT(queue.taskDone());
+ *   }
+ * }
+ */
+export function AWAIT<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Awaited<T>;
+export function AWAIT<T>(value: T): Awaited<T>;
+export function AWAIT(value: unknown, ...args: unknown[]): unknown {
+  const there = elsewhere();
+  if (!(there instanceof Outpost)) return outside(value, args);
+  if (typeof value === 'function') {
+    const fn = value as (...args: unknown[]) => unknown;
+    if (isCoroutineFunction(fn) && !isLibrarys(fn)) return there.ship(fn as AnyFunction, args);
+    return finish(fn(...args));
+  }
+  return finish(value);
+}
+
+function finish(value: unknown): unknown {
+  return value instanceof Operation ? value.run() : value;
+}
+
+function isLibrarys(fn: object): boolean {
+  const name = libraryName(fn);
+  return name !== undefined && libraryFunction(name) !== undefined;
+}
+
+/** Not in an async thread: what needs no kernel works all the same. */
+function outside(value: unknown, args: unknown[]): unknown {
+  if (typeof value === 'function' && (isCoroutineFunction(value) || isLibrarys(value))) {
+    throw asyncOnly(`the operation ${functionName(value as AnyFunction)}()`);
+  }
+  const result: unknown =
+    typeof value === 'function' ? (value as (...args: unknown[]) => unknown)(...args) : value;
+  if (!isThenable(result)) return result;
+  // Nobody else will look at it.
+  if (result instanceof Promise) void handled(result);
+  throw asyncOnly(describe(result));
+}
+
+function asyncOnly(what: string): AsyncOnlyError {
+  return new AsyncOnlyError(
+    `AWAIT() was given ${what} outside an async thread. Write await here, or start the thread with spawnThread().`,
+  );
+}
+
+provide({ AWAIT, isAsyncThread });

@@ -1,0 +1,6 @@
+/*
+ * `curio/thread`: async threads.
+ */
+
+export { AsyncThread, spawnThread, type ThreadOptions } from './async-thread.ts';
+export { AWAIT, isAsyncThread } from './await.ts';

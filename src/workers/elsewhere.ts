@@ -1,0 +1,152 @@
+/*
+ * Running functions in threads and processes: what users call.
+ */
+
+import {
+  type AnyFunction,
+  type Callable,
+  Coroutine,
+  callable,
+  describe,
+  isOptions,
+} from '../base/callable.ts';
+import { begin, block, callingTask, fail, note, refused, type TaskRecord } from '../traps.ts';
+import { isSharedObject } from '../universal/shared.ts';
+import { Call, type CallOptions } from './call.ts';
+import { lineOf } from './line.ts';
+import { poolOf } from './pools.ts';
+import { pack } from './travel/pack.ts';
+
+/**
+ * Runs a function in a worker thread and gives its result. Blocks (`FUTURE_WAIT`).
+ *
+ * The function goes to the thread by reference or by its text, the arguments and the result are copied: threads of
+ * JavaScript share no memory.
+ *
+ * **Cancellation:** the task is released at once and the thread is terminated, whatever it does; with
+ * `{ onCancel: 'abandon' }` the function runs to its end, what it gives is ignored, and the thread is used again.
+ *
+ * @throws TypeError if the function or an argument cannot travel; it names what stands in the way, and the remedy
+ * @throws EOFError if the thread ends in the middle of the call
+ * @see Reference manual, "Blocking Operations and External Work"
+ * @example
+ * const text = await runInThread(() => readFileSync('/etc/hosts', 'utf8'));
+ */
+export function runInThread<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+export function runInThread<A extends unknown[], T>(
+  options: CallOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+export function runInThread(...args: unknown[]): Promise<unknown> {
+  return send('runInThread', 'thread', args);
+}
+
+/**
+ * Runs a function in a worker process and gives its result. Blocks (`FUTURE_WAIT`).
+ *
+ * **Cancellation:** the task is released at once and the process is sent SIGTERM, and SIGKILL if that does not help;
+ * with `{ onCancel: 'abandon' }` the function runs to its end, and what it gives is ignored.
+ *
+ * @throws TypeError if the function or an argument cannot travel; it names what stands in the way, and the remedy
+ * @throws EOFError if the process ends in the middle of the call
+ * @see Reference manual, "Blocking Operations and External Work"
+ * @see Tutorial, "Number Crunching and Blocking Operations"
+ * @example
+ * const fib = (n: number): number => (n <= 2 ? 1 : fib(n - 1) + fib(n - 2));
+ * const total = await runInProcess(fib, 40);
+ */
+export function runInProcess<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+export function runInProcess<A extends unknown[], T>(
+  options: Omit<CallOptions, 'transfer'>,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+export function runInProcess(...args: unknown[]): Promise<unknown> {
+  return send('runInProcess', 'process', args);
+}
+
+/**
+ * Like `runInThread`, with one thread for each function, however many tasks call it: they take turns, in the order of
+ * their calls. For waiting on something foreign that many tasks want. Blocks (`FUTURE_WAIT`).
+ *
+ * **Cancellation:** a task whose turn has not come just leaves; otherwise as `runInThread`.
+ *
+ * @throws TypeError if the function or an argument cannot travel
+ * @throws EOFError if the thread ends in the middle of the call
+ * @see Reference manual, "Blocking Operations and External Work"
+ */
+export function blockInThread<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+export function blockInThread<A extends unknown[], T>(
+  options: CallOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+export function blockInThread(...args: unknown[]): Promise<unknown> {
+  return send('blockInThread', 'thread', args);
+}
+
+function send(who: string, kind: 'thread' | 'process', all: unknown[]): Promise<unknown> {
+  const { options, fn, args } = understand(all, who);
+  const operation = `${who}()`;
+  const task = callingTask();
+  if (task === undefined) return refused(operation);
+  const refusal = begin(task, operation);
+  if (refusal !== null) return refusal;
+  const call = new Call(fn, pack(fn, who), args, options);
+  note(task, who, [fn, ...args]);
+  try {
+    submit(task, kind, who === 'blockInThread' ? fn : null, call);
+  } catch (error) {
+    // swallows: nothing; operations reject.
+    return fail(task, error);
+  }
+  return block(task, 'FUTURE_WAIT', call);
+}
+
+function submit(task: TaskRecord, kind: 'thread' | 'process', alone: AnyFunction | null, call: Call): void {
+  const pool = poolOf(task, kind);
+  if (alone === null) pool.submit(call);
+  else lineOf(pool, alone).submit(call);
+}
+
+interface Understood {
+  options: CallOptions;
+  fn: AnyFunction;
+  args: readonly unknown[];
+}
+
+function understand(all: unknown[], who: string): Understood {
+  const [first, ...rest] = all;
+  const hasOptions = isOptions(first);
+  const options = (hasOptions ? first : {}) as CallOptions;
+  const fn = hasOptions ? rest.shift() : first;
+  checkOptions(options, who);
+  const universal = who === 'runInProcess' ? rest.find(isSharedObject) : undefined;
+  if (universal !== undefined) {
+    throw new TypeError(
+      `runInProcess() was given ${describe(universal)}, which only threads of this process can reach. ` +
+        'Use runInThread(), or a Channel.',
+    );
+  }
+  if (fn instanceof Coroutine) return { options, fn: fn.fn as AnyFunction, args: fn.args };
+  callable(fn, who, hasOptions ? 'options, ' : '');
+  return { options, fn: fn as AnyFunction, args: rest };
+}
+
+function checkOptions({ onCancel, transfer }: CallOptions, who: string): void {
+  if (onCancel !== undefined && onCancel !== 'terminate' && onCancel !== 'abandon') {
+    throw new TypeError(`${who}({ onCancel }) is 'terminate' or 'abandon', not ${describe(onCancel)}.`);
+  }
+  if (transfer === undefined) return;
+  if (who === 'runInProcess') {
+    throw new TypeError(
+      'runInProcess() copies everything: processes share no memory. Leave { transfer } out.',
+    );
+  }
+  if (!Array.isArray(transfer)) {
+    throw new TypeError(
+      `${who}({ transfer }) wants an array of ArrayBuffers and the like, not ${describe(transfer)}.`,
+    );
+  }
+}

@@ -1,0 +1,108 @@
+/*
+ * A worker that is a process.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Call } from './call.ts';
+import { farScript, nodeOptions } from './far/script.ts';
+import type { Reply } from './message.ts';
+import { mainScript } from './travel/main-script.ts';
+import type { Listener, PoolWorker } from './worker.ts';
+
+/** How long a process that was sent SIGTERM may take to end, in milliseconds. */
+const GRACE = 2000;
+
+// Whatever becomes of this process: those it has started for itself end with it, also in an endless loop.
+const alive = new Set<ChildProcess>();
+const killAll = (): void => {
+  for (const child of alive) child.kill('SIGKILL');
+};
+
+export class ProcessWorker implements PoolWorker {
+  readonly kind = 'process';
+  call: Call | null = null;
+  abandoned = false;
+  idleSince = 0;
+  readonly #child: ChildProcess;
+  readonly #known = new Set<number>();
+  readonly #gone: Promise<void>;
+  #ready = false;
+  #first: Call | null = null;
+  #error: unknown;
+  readonly #listener: Listener;
+
+  constructor(listener: Listener) {
+    this.#listener = listener;
+    const options = [...nodeOptions(), '-e', farScript('call')];
+    // Output is this program's; input is not for workers.
+    this.#child = spawn(process.execPath, options, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      windowsHide: true,
+    });
+    const child = this.#child;
+    if (alive.size === 0) process.on('exit', killAll);
+    alive.add(child);
+    child.on('message', (reply: Reply) => this.#hear(reply));
+    child.on('error', (error) => {
+      this.#error = error;
+    });
+    this.#gone = new Promise((resolve) => {
+      const over = (how: string): void => {
+        if (!alive.delete(child)) return;
+        if (alive.size === 0) process.off('exit', killAll);
+        resolve();
+        listener.ended(this, how, this.#error);
+      };
+      child.on('exit', (code, signal) =>
+        over(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`),
+      );
+      child.on('error', () => {
+        if (child.pid === undefined) over('could not be started');
+      });
+    });
+    // Whoever waits for a call keeps this process alive himself.
+    child.unref();
+    child.channel?.unref();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  #hear(reply: Reply): void {
+    if (this.#ready) return this.#listener.replied(this, reply);
+    this.#ready = true;
+    this.#child.send({ main: mainScript() });
+    const first = this.#first;
+    this.#first = null;
+    if (first === null) return;
+    try {
+      this.#post(first);
+    } catch (error) {
+      // swallows: nothing; it is what the caller gets.
+      this.#listener.unsent(this, error);
+    }
+  }
+
+  send(call: Call): void {
+    if (this.#ready) this.#post(call);
+    else this.#first = call;
+  }
+
+  #post(call: Call): void {
+    const { id, lasting } = call.shipment;
+    this.#child.send(call.message(this.#known.has(id) ? id : call.shipment, false), (error) => {
+      // That the other end has gone is told by its end.
+      void error;
+    });
+    if (lasting) this.#known.add(id);
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    const impatient = setTimeout(() => this.#child.kill('SIGKILL'), GRACE);
+    await this.#gone;
+    clearTimeout(impatient);
+  }
+}

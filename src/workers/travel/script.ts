@@ -1,0 +1,81 @@
+/*
+ * Scripts by V8's number: where each came from, and which functions it exports.
+ */
+
+import { inspecting } from './scopes.ts';
+
+const urls = new Map<string, string>();
+
+/** Where the script with this number came from: a URL or a path, as V8 has it; empty for what was made by `eval`. */
+export function urlOf(scriptId: string): string {
+  if (!urls.has(scriptId)) learnFromProfiler();
+  if (!urls.has(scriptId)) learnFromDebugger();
+  const url = urls.get(scriptId) ?? '';
+  urls.set(scriptId, url);
+  return url;
+}
+
+/** Knows the scripts of which V8 has counted anything, which is to say nearly all of those that have run. */
+function learnFromProfiler(): void {
+  inspecting((post) => {
+    const { result } = post('Profiler.getBestEffortCoverage') as {
+      result: { scriptId: string; url: string }[];
+    };
+    for (const { scriptId, url } of result) urls.set(scriptId, url);
+  });
+}
+
+/** Knows them all, and hashes the text of each, which may take a good part of a second. */
+function learnFromDebugger(): void {
+  inspecting((post, session) => {
+    session.on('Debugger.scriptParsed', ({ params }) => void urls.set(params.scriptId, params.url));
+    post('Debugger.enable');
+    post('Debugger.disable');
+  });
+}
+
+/** The path of a `file:` URL or an absolute path, without a query; null for anything else. */
+export function pathOf(url: string): string | null {
+  if (url.startsWith('file:')) {
+    const plain = url.replace(/[?#].*$/, '');
+    return process.getBuiltinModule('node:url').fileURLToPath(plain);
+  }
+  return process.getBuiltinModule('node:path').isAbsolute(url) ? url : null;
+}
+
+const exportsOfFile = new Map<string, Map<string, string>>();
+
+/** Local name to exported name of what the text of a module looks like exporting. */
+export function exportsIn(path: string): Map<string, string> {
+  const known = exportsOfFile.get(path);
+  if (known !== undefined) return known;
+  let text: string;
+  try {
+    text = process.getBuiltinModule('node:fs').readFileSync(path, 'utf8');
+  } catch {
+    // swallows: a file that has gone, or never was one, cannot be imported either.
+    text = '';
+  }
+  const found = new Map<string, string>();
+  for (const [, isDefault, name] of text.matchAll(
+    /\bexport\s+(default\s+)?(?:async\s+)?(?:abstract\s+)?(?:function\s*\*?|class)\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu,
+  )) {
+    found.set(name!, isDefault === undefined ? name! : 'default');
+  }
+  for (const [, name] of text.matchAll(
+    /\bexport\s+(?:const|let|var)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu,
+  )) {
+    found.set(name!, name!);
+  }
+  for (const [, name] of text.matchAll(/\bexport\s+default\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*;/gu)) {
+    if (!found.has(name!)) found.set(name!, 'default');
+  }
+  for (const [, list] of text.matchAll(/\bexport\s*\{([^}]*)\}(?!\s*from)/gu)) {
+    for (const item of list!.split(',')) {
+      const [, local, exported] = /^\s*(\S+)(?:\s+as\s+(\S+))?\s*$/.exec(item) ?? [];
+      if (local !== undefined) found.set(local, exported ?? local);
+    }
+  }
+  exportsOfFile.set(path, found);
+  return found;
+}

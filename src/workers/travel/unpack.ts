@@ -1,0 +1,217 @@
+/*
+ * The other side of pack.ts: makes functions of shipments.
+ */
+
+import { createRequire } from 'node:module';
+import { constants, runInThisContext } from 'node:vm';
+import { arrive } from './arrival.ts';
+import { isMainScript } from './main-script.ts';
+import { byName } from './named.ts';
+import type { BoundPart, Freight, Part, ReferencePart, Shipment, SourcePart } from './shipment.ts';
+import { asExpression } from './text.ts';
+
+type Unpacked = (...args: unknown[]) => unknown;
+
+/** A function that stays, and what it came as. */
+interface Kept {
+  readonly fn: Unpacked;
+  readonly shipment: Shipment;
+}
+
+const unpacked = new Map<number, Kept>();
+
+/**
+ * Makes the function of a shipment. A promise only if something has to be imported.
+ * @throws TypeError if the function cannot be found or made
+ */
+export function unpack(shipment: Shipment): Unpacked | Promise<Unpacked> {
+  const before = unpacked.get(shipment.id);
+  if (before !== undefined) return before.fn;
+  const made = new Unpacker(shipment.parts).part(shipment.root);
+  if (made instanceof Promise) return made.then((fn) => keep(shipment, fn as Unpacked));
+  return keep(shipment, made as Unpacked);
+}
+
+/** A lasting shipment that has been unpacked before. */
+export function known(id: number): Kept {
+  const kept = unpacked.get(id);
+  if (kept === undefined) throw new Error(`Shipment ${id} has not arrived here.`);
+  return kept;
+}
+
+function keep(shipment: Shipment, fn: Unpacked): Unpacked {
+  if (shipment.lasting) unpacked.set(shipment.id, { fn, shipment });
+  return fn;
+}
+
+/** What takes a value as soon as there is one. */
+type Put = (value: unknown) => void;
+
+class Unpacker {
+  readonly #parts: readonly Part[];
+  readonly #made = new Map<number, unknown>();
+  /** Who waits for a class that has to wait for what it captured. */
+  readonly #waiting = new Map<number, Put[]>();
+
+  constructor(parts: readonly Part[]) {
+    this.#parts = parts;
+  }
+
+  /** What the part at this place is here. */
+  part(place: number): unknown {
+    if (this.#made.has(place)) return this.#made.get(place);
+    const part = this.#parts[place]!;
+    if (part.by === 'source') return this.#compile(part, place);
+    if (part.by === 'reference') return this.#import(part, place);
+    if (part.by === 'bound') return this.#bind(part, place);
+    const found = byName(part);
+    if (found === undefined)
+      throw new TypeError(`There is no ${part.path.join('.')} where the function runs.`);
+    return this.#keep(place, found);
+  }
+
+  #keep(place: number, value: unknown): unknown {
+    this.#made.set(place, value);
+    for (const put of this.#waiting.get(place) ?? []) put(value);
+    this.#waiting.delete(place);
+    return value;
+  }
+
+  #import(part: ReferencePart, place: number): unknown {
+    const found = this.#find(part, place).then((it) => this.#keep(place, it));
+    // Whoever asked for it gets the failure; when something else has failed first, nobody listens any more.
+    found.then(undefined, () => {});
+    // Those who ask meanwhile, because functions use each other, wait for the same answer.
+    return this.#keep(place, found);
+  }
+
+  async #find(part: ReferencePart, place: number): Promise<unknown> {
+    const { module, key, required, text, otherwise } = part;
+    let failure: unknown;
+    try {
+      if (isMainScript(module))
+        throw new TypeError(`${module} is the main script, which must not run twice.`);
+      const loaded = (required ? createRequire(module)(module) : await import(module)) as Record<
+        string,
+        unknown
+      >;
+      const found = key === '' ? loaded : loaded[key];
+      if (typeof found === 'function' && (text === null || Function.prototype.toString.call(found) === text))
+        return found;
+    } catch (error) {
+      // swallows: no task of a kernel runs here; it becomes the cause if there is no other way.
+      failure = error;
+    }
+    if (typeof otherwise === 'number') return this.#compile(this.#parts[otherwise] as SourcePart, place);
+    throw new TypeError(otherwise, failure === undefined ? undefined : { cause: failure });
+  }
+
+  #bind({ target, self, args }: BoundPart, place: number): unknown {
+    const values: unknown[] = [];
+    let fn: unknown;
+    return after(
+      [
+        this.#give(target, (it) => {
+          fn = it;
+        }),
+        ...[self, ...args].map((freight, i) =>
+          this.#fill(freight, (it) => {
+            values[i] = it;
+          }),
+        ),
+      ],
+      () => this.#keep(place, (fn as Unpacked).bind(...(values as [unknown, ...unknown[]]))),
+    );
+  }
+
+  #compile(part: SourcePart, place: number): unknown {
+    const { text, shape, strict, captured } = part;
+    const { before, after: behind } = asExpression(shape);
+    const names = captured.map(([name]) => name);
+    const declared = names.length === 0 ? '' : `let ${names.join(',')};`;
+    const setters = names.map((name) => `function(){${name}=arguments[0]}`).join(',');
+    // All on the text's first line, so that the lines of stack traces are right.
+    const head = `(function(){${strict ? "'use strict';" : ''}${declared}return[()=>${before}`;
+    if (part.imports) keepQuiet();
+    const make = runInThisContext(`${head}${text}${behind},${setters}]})`, {
+      filename: part.script === '' ? 'curio-function' : part.script,
+      lineOffset: part.line,
+      columnOffset: part.column - head.length,
+      ...(part.imports ? { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER } : {}),
+    }) as () => [() => Unpacked, ...Put[]];
+    const [create, ...set] = make.call(strict ? foreignThis : undefined);
+    const created = (): unknown => {
+      const fn = create();
+      if (fn.name !== part.name) Object.defineProperty(fn, 'name', { value: part.name, configurable: true });
+      return this.#keep(place, fn);
+    };
+    // A class runs when it is made: what it extends, its static blocks. A function must be there before what it
+    // captured, which may in turn have captured the function.
+    const isClass = /^class\b/.test(text);
+    const fn = isClass ? undefined : created();
+    if (isClass) this.#waiting.set(place, this.#waiting.get(place) ?? []);
+    const filled = captured.map(([, freight], i) => this.#fill(freight, set[i]!));
+    return after(filled, isClass ? created : () => fn);
+  }
+
+  /** Puts a value in its place, or promises to. */
+  #fill(freight: Freight, put: Put): Promise<unknown> | undefined {
+    if ('value' in freight) return void put(freight.value);
+    if ('part' in freight) return this.#give(freight.part, put);
+    if ('shared' in freight) return void put(arrive(freight.shared));
+    const holder = (freight.array ? [] : {}) as Record<string, unknown>;
+    put(holder);
+    return after(
+      freight.object.map(([key, inner]) =>
+        this.#fill(inner, (value) => {
+          holder[key] = value;
+        }),
+      ),
+      () => holder,
+      true,
+    ) as Promise<unknown> | undefined;
+  }
+
+  #give(place: number, put: Put): Promise<unknown> | undefined {
+    const waiting = this.#waiting.get(place);
+    if (waiting !== undefined) return void waiting.push(put);
+    const value = this.part(place);
+    if (value instanceof Promise) return value.then(put);
+    return void put(value);
+  }
+}
+
+/** What `then` gives, at once if nothing has to be waited for. */
+function after(pending: (Promise<unknown> | undefined)[], then: () => unknown, isOptional = false): unknown {
+  const promises = pending.filter((it) => it !== undefined);
+  if (promises.length > 0) return Promise.all(promises).then(then);
+  return isOptional ? undefined : then();
+}
+
+let isQuiet = false;
+
+/** Node warns that the option which lets a text say `import()` may change. Who calls runInThread() cannot help it. */
+function keepQuiet(): void {
+  if (isQuiet) return;
+  isQuiet = true;
+  const emit = process.emitWarning as (warning: string | Error, ...rest: unknown[]) => void;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
+    if (!String(warning).includes('USE_MAIN_CONTEXT_DEFAULT_LOADER')) emit.call(process, warning, ...rest);
+  };
+}
+
+const noThis = (): never => {
+  throw new TypeError(
+    "The function uses the 'this' of where it was written, which did not travel with it. Pass what it needs as arguments.",
+  );
+};
+
+/** What an arrow function finds as its `this`. */
+const foreignThis = new Proxy(Object.create(null) as object, {
+  get: noThis,
+  set: noThis,
+  has: noThis,
+  deleteProperty: noThis,
+  getPrototypeOf: noThis,
+  ownKeys: noThis,
+});

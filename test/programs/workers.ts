@@ -1,0 +1,78 @@
+// Every kind of function that travels, sent to a thread and to a process. The same program is run from TypeScript, from compiled
+// modules, and as a bundle; that its first line is printed once shows that no worker has run it again.
+
+import { readFileSync } from 'node:fs';
+import * as os from 'node:os';
+import { EOFError, run, runInProcess, runInThread, TaskTimeout, timeoutAfter } from 'curio';
+import { area, Box, counted } from './workers-library.ts';
+
+console.log('the program runs');
+
+const LIMIT = 5;
+const fib = (n: number): number => (n < 2 ? n : fib(n - 1) + fib(n - 2));
+
+function scaled(x: number): number {
+  return x * LIMIT;
+}
+
+class Scale {
+  readonly by: number;
+  constructor(by: number) {
+    this.by = by;
+  }
+  apply(x: number): number {
+    return scaled(x) * this.by;
+  }
+}
+
+const tools = { twice: (x: number) => 2 * x, names: ['a', 'b'] };
+
+const functions: Record<string, () => unknown> = {
+  'nothing captured': () => [1, 2, 3].map((x) => x * x).join(),
+  recursive: () => fib(10),
+  'a plain value': () => LIMIT + 1,
+  'a function with a value': () => scaled(2),
+  'a class': () => new Scale(3).apply(2),
+  'an object with functions': () => tools.twice(4) + tools.names.length,
+  'a module of Node': () => readFileSync('/etc/passwd', 'utf8').length > 0 && os.EOL === '\n',
+  'what a library exports': () => area(2, 3),
+  'a class that a library exports': () => new Box(2).volume(),
+  asynchronous: async () => (await import('node:path')).basename('/a/b'),
+};
+
+async function where(elsewhere: typeof runInThread | typeof runInProcess, name: string): Promise<void> {
+  console.log(name);
+  for (const [kind, fn] of Object.entries(functions)) console.log(`${kind}: ${await elsewhere(fn)}`);
+  console.log(`an export of a library: ${await elsewhere(area, 4, 5)}`);
+  console.log(`a library's own state: ${await elsewhere(counted)}, ${await elsewhere(counted)}`);
+  try {
+    await elsewhere(function breaks() {
+      throw Object.assign(new RangeError('too far'), { code: 'FAR' });
+    });
+  } catch (error) {
+    const { code, stack } = error as Error & { code: string };
+    console.log(error instanceof RangeError, code, /at breaks \(.*:\d+:\d+\)/.test(stack as string));
+  }
+  try {
+    await timeoutAfter(0.1, () =>
+      elsewhere(() => {
+        for (;;);
+      }),
+    );
+  } catch (error) {
+    console.log(error instanceof TaskTimeout);
+  }
+  try {
+    await elsewhere(() => process.exit(3));
+  } catch (error) {
+    console.log(error instanceof EOFError);
+  }
+  await elsewhere((text: string) => console.log(text), 'printed elsewhere');
+}
+
+async function main(): Promise<void> {
+  await where(runInThread, 'threads');
+  await where(runInProcess, 'processes');
+}
+
+void run(main).then(() => console.log('the end'));

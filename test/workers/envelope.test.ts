@@ -1,0 +1,70 @@
+// Errors on their way between threads: what arrives is what was thrown, as near as can be.
+
+import { EOFError, TaskTimeout } from 'curio';
+import { describe, expect, test } from 'vitest';
+import { openEnvelope, sealEnvelope } from '../../src/workers/envelope.ts';
+
+const arrived = (error: unknown): unknown => openEnvelope(structuredClone(sealEnvelope(error)));
+
+describe('an error arrives', () => {
+  test.each([TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, Error])(
+    'as a %o',
+    (cls) => {
+      const error = arrived(new cls('why')) as Error;
+      expect(error).toBeInstanceOf(cls);
+      expect(error.constructor).toBe(cls);
+      expect(error.message).toBe('why');
+    },
+  );
+
+  test('with code, causes, other properties, and no more', () => {
+    const cause = new EOFError('ended', { cause: 'who knows' });
+    const error = Object.assign(new Error('no', { cause }), {
+      code: 'ENO',
+      errno: -5,
+      list: [1],
+      fn: () => 1,
+    });
+    const copy = arrived(error) as Error;
+    expect(Object.keys(copy).sort()).toEqual(['code', 'errno', 'list']);
+    expect(copy.cause).toBeInstanceOf(EOFError);
+    expect(copy.cause).toMatchObject({ message: 'ended', cause: 'who knows' });
+  });
+
+  test("as Curio's own class, with its code and its clock", () => {
+    const error = new TaskTimeout('late');
+    error.clock = 5;
+    const copy = arrived(error);
+    expect(copy).toBeInstanceOf(TaskTimeout);
+    expect(copy).toMatchObject({ code: 'ERR_CURIO_TASK_TIMEOUT', clock: 5, requestedBy: null });
+  });
+
+  test('as an AggregateError or a DOMException', () => {
+    const both = arrived(new AggregateError([new TypeError('a'), 5], 'both')) as AggregateError;
+    expect(both).toBeInstanceOf(AggregateError);
+    expect(both.errors).toEqual([new TypeError('a'), 5]);
+    const abort = arrived(new DOMException('stop', 'AbortError')) as DOMException;
+    expect(abort).toBeInstanceOf(DOMException);
+    expect(abort.name).toBe('AbortError');
+  });
+
+  test('also if its causes go round in a circle, or its getters throw', () => {
+    const circle = new Error('round');
+    circle.cause = circle;
+    expect((arrived(circle) as Error).message).toBe('round');
+    const nasty = new Error('nasty');
+    Object.defineProperty(nasty, 'cause', {
+      get() {
+        throw new Error('got you');
+      },
+    });
+    expect(arrived(nasty)).toBeInstanceOf(Error);
+  });
+});
+
+test('what is no error arrives as it is, or as text if it cannot be copied', () => {
+  expect(arrived({ a: [1] })).toEqual({ a: [1] });
+  expect(arrived(undefined)).toBe(undefined);
+  expect(arrived(() => 1)).toBe('() => 1');
+  expect(arrived(Symbol('x'))).toBe('Symbol(x)');
+});

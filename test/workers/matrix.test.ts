@@ -1,0 +1,133 @@
+// Functions travel however a program is run: from TypeScript, from compiled modules, as one bundle.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Rolldown } from 'tsdown';
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+import { root } from '../../scripts/entries.mjs';
+import { farScripts } from '../../scripts/far-scripts.mjs';
+import { folder } from '../kit/processes.ts';
+
+const programs = `${root}test/programs/`;
+const names = ['workers', 'workers-library'];
+
+const side = (name: string) => [
+  name,
+  'nothing captured: 1,4,9',
+  'recursive: 55',
+  'a plain value: 6',
+  'a function with a value: 10',
+  'a class: 30',
+  'an object with functions: 10',
+  'a module of Node: true',
+  'what a library exports: 6',
+  'a class that a library exports: 8',
+  'asynchronous: b',
+  'an export of a library: 20',
+  "a library's own state: 1, 2",
+  'true FAR true',
+  'true',
+  'true',
+  'printed elsewhere',
+];
+const EXPECTED = ['the program runs', ...side('threads'), ...side('processes'), 'the end'];
+
+function node(
+  args: string[],
+  cwd: string,
+): Promise<{ said: string[]; complaint: string; code: number | null }> {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  let complaint = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint += text;
+  });
+  return new Promise((resolve) => {
+    child.once('close', (code) => resolve({ said: said.trimEnd().split('\n'), complaint, code }));
+  });
+}
+
+const source = (name: string) => readFileSync(`${programs}${name}.ts`, 'utf8');
+
+/** The program as a compiler leaves it, in a folder of its own. */
+function compile(where: string, format: 'esm' | 'cjs'): void {
+  const module = format === 'esm' ? ts.ModuleKind.ESNext : ts.ModuleKind.CommonJS;
+  writeFileSync(`${where}/package.json`, `{ "type": "${format === 'esm' ? 'module' : 'commonjs'}" }`);
+  for (const name of names) {
+    const { outputText } = ts.transpileModule(source(name), {
+      compilerOptions: { module, target: ts.ScriptTarget.ES2022, rewriteRelativeImportExtensions: true },
+    });
+    writeFileSync(`${where}/${name}.js`, outputText);
+  }
+}
+
+/** Curio as it is published, as far as this program needs it. */
+async function install(where: string): Promise<void> {
+  mkdirSync(`${where}/node_modules/curio`, { recursive: true });
+  writeFileSync(
+    `${where}/node_modules/curio/package.json`,
+    '{ "name": "curio", "type": "module", "exports": "./index.js" }',
+  );
+  await bundle(`${root}src/index.ts`, `${where}/node_modules/curio/index.js`, 'esm');
+}
+
+async function bundle(input: string, file: string, format: 'esm' | 'cjs'): Promise<void> {
+  const built = await Rolldown.rolldown({
+    input,
+    platform: 'node',
+    plugins: [farScripts()],
+    resolve: { alias: { curio: `${root}src/index.ts` } },
+    transform: { target: 'node20' },
+    logLevel: 'silent',
+  });
+  await built.write({ file, format, codeSplitting: false });
+  await built.close();
+}
+
+describe.concurrent('a program with workers runs', () => {
+  test('from TypeScript, by tsx', async () => {
+    const { said, complaint, code } = await node(['--import', 'tsx', `${programs}workers.ts`], root);
+    expect(complaint).toBe('');
+    expect(said).toEqual(EXPECTED);
+    expect(code).toBe(0);
+  });
+
+  test.runIf((process.features as { typescript?: unknown }).typescript)(
+    'from TypeScript, by Node itself',
+    async () => {
+      const where = folder();
+      writeFileSync(`${where}/package.json`, '{ "type": "module" }');
+      for (const name of names) {
+        writeFileSync(`${where}/${name}.ts`, source(name).replace("'curio'", `'${root}src/index.ts'`));
+      }
+      const { said, code } = await node([`${where}/workers.ts`], where);
+      expect(said).toEqual(EXPECTED);
+      expect(code).toBe(0);
+    },
+  );
+
+  test.each(['esm', 'cjs'] as const)('compiled to modules: %s', async (format) => {
+    const where = folder();
+    compile(where, format);
+    await install(where);
+    const { said, code } = await node([`${where}/workers.js`], where);
+    expect(said).toEqual(EXPECTED);
+    expect(code).toBe(0);
+  });
+
+  test.each(['esm', 'cjs'] as const)('as one bundle: %s', async (format) => {
+    const file = `${folder()}/bundle.${format === 'esm' ? 'mjs' : 'cjs'}`;
+    await bundle(`${programs}workers.ts`, file, format);
+    const { said, code } = await node([file], root);
+    // There is but one file, which is the program: the library travels as text, a copy with each call.
+    const own = /^a library's own state/;
+    const without = (lines: string[]) => lines.filter((line) => !own.test(line));
+    expect(without(said)).toEqual(without(EXPECTED));
+    expect(code).toBe(0);
+  });
+});
