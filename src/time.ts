@@ -73,7 +73,7 @@ export class TimeoutScope<R = never> {
    * @throws RuntimeError if the scope has been used before
    */
   run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R> {
-    return this.enter('TimeoutScope.run()', callable(fn, 'TimeoutScope.run'), args) as Promise<
+    return this.runAs('TimeoutScope.run()', callable(fn, 'TimeoutScope.run'), args) as Promise<
       Awaited<T> | R
     >;
   }
@@ -82,7 +82,7 @@ export class TimeoutScope<R = never> {
    * What `run()` does, under the name of what the user called.
    * @internal
    */
-  enter(operation: string, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
+  runAs(operation: string, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
     const task = traps.enterComposite(operation);
     if (task === null) return traps.refused(operation);
     if (this.#used)
@@ -279,5 +279,5 @@ function limit(
     timeoutResult,
   );
   if (call.length === 1) return scope;
-  return scope.enter(ignore ? 'ignoreAfter()' : 'timeoutAfter()', callable(fn, who, 'seconds, '), args);
+  return scope.runAs(ignore ? 'ignoreAfter()' : 'timeoutAfter()', callable(fn, who, 'seconds, '), args);
 }
