@@ -8,13 +8,13 @@ import type { Socket } from 'curio/io';
 import { SSLError, type SSLSocket } from 'curio/ssl';
 import { cancelEverywhere } from 'curio/testing';
 import { expect, test } from 'vitest';
+import { leavesNothingOpen } from '../kit/descriptors.ts';
 import { connectedPair, onEachDriver } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
 import {
   answers,
   clientContext,
   echo,
-  leavesNothingOpen,
   nodePlain,
   nodeServer,
   nodeTls,
