@@ -29,7 +29,11 @@ export default defineConfig({
         extends: true,
         test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/examples.test.ts'] },
       },
-      { extends: true, test: { name: 'examples', include: ['test/examples.test.ts'] } },
+      {
+        extends: true,
+        // Programs in processes of their own, one after the other: slow on a busy machine.
+        test: { name: 'examples', include: ['test/examples.test.ts'], testTimeout: 120_000 },
+      },
     ],
   },
 });

@@ -99,6 +99,23 @@ test('a cancellation without a message carries its class name', () => {
   }
 });
 
+test('what a join throws says whether the task failed or was cancelled', async () => {
+  await run({ logger: recorder() }, async () => {
+    const failing = await spawn(async function kid() {
+      throw new TypeError('it broke');
+    });
+    await expect(failing.join()).rejects.toThrow(/^Task\(id=\d+, name='kid'\) failed: TypeError: it broke$/);
+    for (const [exc, text] of [
+      [errors.TaskCancelled, 'was cancelled'],
+      [new errors.TaskCancelled('go to bed'), 'failed: TaskCancelled: go to bed'],
+    ] as const) {
+      const task = await spawn(sleep, 1);
+      await task.cancel({ exc });
+      await expect(task.join()).rejects.toThrow(`Task(id=${task.id}, name='sleep') ${text}`);
+    }
+  });
+});
+
 test('with stacks on, what a join or a timeout throws shows where it came out', async () => {
   await run({ stacks: true, clock: new VirtualClock(), logger: recorder() }, async () => {
     const stackOf = async (wait: () => Promise<unknown>) => {

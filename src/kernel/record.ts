@@ -9,7 +9,7 @@
 
 import { type AnyFunction, functionName } from '../base/callable.ts';
 import { valueText } from '../base/stack.ts';
-import { TaskError } from '../errors.ts';
+import { CancelledError, TaskError } from '../errors.ts';
 import type { Core } from './core.ts';
 import type { TaskList } from './tasklist.ts';
 import type { TimeoutFrame } from './timeouts.ts';
@@ -170,9 +170,11 @@ export class TaskRecord {
    */
   take(): unknown {
     if (!this.failed) return this.outcome;
-    throw new TaskError(`Task(id=${this.id}, name='${this.name}') failed: ${valueText(this.outcome)}`, {
-      cause: this.outcome,
-    });
+    const { outcome } = this;
+    // The text of a cancellation that nobody gave one is its name, which says nothing here.
+    const plain = this.cancelled && outcome instanceof CancelledError && outcome.message === outcome.name;
+    const what = plain ? 'was cancelled' : `failed: ${valueText(outcome)}`;
+    throw new TaskError(`Task(id=${this.id}, name='${this.name}') ${what}`, { cause: outcome });
   }
 
   /** @internal */

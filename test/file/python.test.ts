@@ -104,7 +104,8 @@ const content = fc
 const some = (operation: fc.Arbitrary<Operation>) => fc.array(operation, { maxLength: 12 });
 const count = fc.oneof(fc.constantFrom(-1, 0, 1, 2, 5, 8192, 40000), fc.nat(70000));
 
-describe.runIf(hasPython)('the same operations give the same as in Python', () => {
+// Many small programs each, and Python does not hurry on a busy machine.
+describe.runIf(hasPython)('the same operations give the same as in Python', { timeout: 120_000 }, () => {
   beforeAll(() => {
     python = new Python();
   });

@@ -1,7 +1,6 @@
 // What goes wrong on networks, and cancellation at every blocking operation: the others go on, nothing is lost, nothing is
 // left open.
 
-import { readdirSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket as NetSocket, connect as nodeConnect } from 'node:net';
 import {
   CancelledError,
@@ -23,20 +22,9 @@ import type { Socket } from 'curio/io';
 import { AF_INET, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, socket } from 'curio/socket';
 import { cancelEverywhere } from 'curio/testing';
 import { expect, test } from 'vitest';
+import { leavesNothingOpen } from '../kit/descriptors.ts';
 import { connectedPair, drain, listener, onEachDriver } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
-
-const descriptors = () => readdirSync('/proc/self/fd').length;
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-/** Fails if after `program` more is open than before. Node closes a little later than it is told. */
-async function leavesNothingOpen(program: () => unknown): Promise<void> {
-  await program();
-  const before = descriptors();
-  await program();
-  for (let i = 0; i < 100 && descriptors() > before; i++) await turn();
-  expect(descriptors()).toBeLessThanOrEqual(before);
-}
 
 async function echo(client: Socket): Promise<void> {
   for (;;) {
@@ -48,9 +36,14 @@ async function echo(client: Socket): Promise<void> {
 
 async function echoServer(): Promise<[Task, number]> {
   const sock = tcpServerSocket('127.0.0.1', 0, { backlog: 1000 });
-  await sock.ready();
-  const [, port] = sock.getsockname() as [string, number];
-  return [await spawn(runServer, sock, echo), port];
+  try {
+    await sock.ready();
+    const [, port] = sock.getsockname() as [string, number];
+    return [await spawn(runServer, sock, echo), port];
+  } catch (error) {
+    await sock.close();
+    throw error;
+  }
 }
 
 onEachDriver('faults', () => {

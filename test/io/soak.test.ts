@@ -1,7 +1,6 @@
 // Everything at once, at random, for a while: clients that echo, reset, say nothing, close half, are cancelled. At the end
 // every byte was right, and nothing has grown. CURIO_SOAK is the number of seconds, by default a few; a failure names its seed.
 
-import { readdirSync } from 'node:fs';
 import { connect as nodeConnect } from 'node:net';
 import {
   CancelledError,
@@ -19,11 +18,11 @@ import type { Socket } from 'curio/io';
 import { SHUT_WR } from 'curio/socket';
 import { randomNumbers } from 'curio/testing';
 import { expect, test } from 'vitest';
+import { descriptors } from '../kit/descriptors.ts';
 import { connectedPair, drain, onEachDriver } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
 
 const seconds = Number(process.env.CURIO_SOAK ?? 2);
-const descriptors = () => readdirSync('/proc/self/fd').length;
 
 async function echo(client: Socket): Promise<void> {
   const stream = client.asStream();
