@@ -261,6 +261,14 @@ const plays: Record<string, Record<string, (play: Play) => Promise<void>>> = {
       expectAnnounced(file, await program.ended);
     },
   },
+  'tutorial/09-number-crunching.ts': {
+    'hears of the SIGHUP while the kid is busy': async ({ file, start }) => {
+      const program = start();
+      await program.prints('Building');
+      program.signal('SIGHUP');
+      expectAnnounced(file, await program.ended);
+    },
+  },
   'manual/debuggers.ts': {
     'traces, in real time': async ({ file, start }) => {
       expectAnnounced(file, await start({ fast: false }).ended);

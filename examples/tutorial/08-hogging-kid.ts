@@ -4,8 +4,8 @@
 // Fibonacci numbers the slow way instead, and never blocks. So nobody else gets a turn. Send the SIGHUP of the last
 // program while the kid is busy: nothing happens before they are done, for minutes. (Ctrl-C does work.)
 //
-// There is no way around it within one thread: work of that size belongs into another process, which is what
-// `runInProcess` will be for. To find out who hogs the machine, run with a debugger that watches for it:
+// There is no way around it within one thread: work of that size belongs into another process, as in the next
+// program. To find out who hogs the machine, run with a debugger that watches for it:
 //
 //     run({ debug: longblock({ maxTime: 0.1 }) }, parent)        // import { longblock } from 'curio/debug'
 //

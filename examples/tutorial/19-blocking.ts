@@ -5,7 +5,7 @@
 // (The portable driver has no such thing, and says so.)
 //
 // While such a call blocks, nothing else in the program runs. That is all right for a few bytes, as here, and not for a
-// client that does not read. `runInThread`, when it is there, will be the place for it.
+// client that does not read. `runInThread` is the place for what blocks for longer.
 
 import { run, tcpServer } from 'curio';
 import type { Address, Socket } from 'curio/socket';

@@ -3,7 +3,7 @@
  */
 
 import { existsSync } from 'node:fs';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
 import { RuntimeError } from '../errors.ts';
 import { farScript } from '../workers/far/script.ts';
@@ -29,8 +29,15 @@ export class ThreadLine {
   }
 
   listen(heard: (message: unknown) => void, gone: (reason: Error) => void): void {
-    this.#channel.port1.on('message', heard).unref();
-    this.#gone = gone;
+    const { port1 } = this.#channel;
+    port1.on('message', heard).unref();
+    this.#gone = (reason) => {
+      // What it said last may not have been heard yet.
+      for (let got = receiveMessageOnPort(port1); got !== undefined; got = receiveMessageOnPort(port1)) {
+        heard((got as { message: unknown }).message);
+      }
+      gone(reason);
+    };
   }
 
   /** Starts the thread. */

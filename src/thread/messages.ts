@@ -22,12 +22,18 @@ export type ToKernel =
     }
   | { t: 'get'; handle: number; name: string }
   | { t: 'construct'; name: string; args: unknown[] }
-  | { t: 'universal'; object: unknown; method: string; args: unknown[] }
+  | { t: 'universal'; object: Named; method: string; args: unknown[] }
   /** Of a universal object, and without an answer. */
-  | { t: 'tell'; object: unknown; method: string; args: unknown[] }
+  | { t: 'tell'; object: Named; method: string; args: unknown[] }
   /** The thread's function, or a callback, has ended. */
   | { t: 'return'; value: unknown }
   | Thrown;
+
+/** A universal object by its number; with its handle the first time. */
+export interface Named {
+  number: number;
+  handle: unknown;
+}
 
 /** `origin` is the number the error had when it came from the other side. */
 export interface Thrown {

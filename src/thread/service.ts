@@ -132,6 +132,8 @@ export class Service implements Customs {
   // ---- The line ----
 
   #heard(message: ToKernel): void {
+    // Noted at once: the call itself may be refused, because the task has been cancelled.
+    if (message.t === 'universal' || message.t === 'tell') this.#universal(message.object);
     // Not a question: it is done here and now, in the order in which things come.
     if (message.t === 'tell') return this.#tell(message);
     this.#arrived(message);
@@ -154,7 +156,7 @@ export class Service implements Customs {
   }
 
   #tell({ object, method, args }: Extract<ToKernel, { t: 'tell' }>): void {
-    const shared = sharedFrom(object) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const shared = this.#universal(object);
     // Who asks for no answer is not told that a queue has been shut down.
     void handled(shared[method]!(...(fromWire(args, this) as unknown[])));
   }

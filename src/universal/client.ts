@@ -57,7 +57,7 @@ export class Far {
 
   /**
    * Calls a method: in a task it is an operation, in an async thread a call that can be cancelled, in the main thread it
-   * gives a promise; anywhere else the thread is blocked, and has the result.
+   * gives a promise; anywhere else the thread is blocked, and has the result. One way, for `put`, nobody waits.
    */
   call(self: object, method: string, args: readonly unknown[], isOneWay = false): unknown {
     const task = enter();
@@ -66,7 +66,7 @@ export class Far {
       if (there !== null) return there.universal(self, method, args);
     }
     if (isOneWay) {
-      this.#client.tell(this.#id, method, args);
+      this.#client.put(this.#id, args[0]);
       return task === null ? undefined : pass(task, undefined);
     }
     if (task !== null) return this.#wait(task, method, args);
@@ -176,9 +176,9 @@ export class Client {
     return answer;
   }
 
-  /** Wants no answer. */
-  tell(id: number, method: string, args: readonly unknown[]): void {
-    this.#post({ seq: 0, id, method, args: toWire([...args], this.#customs) });
+  /** Puts, and wants no answer. */
+  put(id: number, item: unknown): void {
+    this.#post([id, toWire(item, this.#customs)]);
   }
 
   request(id: number, method: string, args: readonly unknown[], asker: Asker): number {

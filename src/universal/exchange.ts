@@ -6,7 +6,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { BroadcastChannel, threadId } from 'node:worker_threads';
+import { BroadcastChannel, type MessagePort, receiveMessageOnPort, threadId } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
 import { RuntimeError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
@@ -95,6 +95,7 @@ class ClientLine {
   }
 
   #heard(request: Request): void {
+    if (0 in request) return this.#put(request[0], request[1]);
     if ('cancel' in request) return this.#cancel(request.cancel);
     if ('back' in request) {
       return objects.get(request.back)?.giveBack(fromWire(request.value, this.#customs), request.receipt);
@@ -112,6 +113,11 @@ class ClientLine {
       // swallows: nothing; it goes to the thread that asked.
       this.#reject(seq, error);
     }
+  }
+
+  #put(id: number, item: unknown): void {
+    // Who asks for no answer is not told that the queue has been shut down.
+    objects.get(id)?.accept(fromWire(item, this.#customs));
   }
 
   #enlist(seq: number, id: number, object: Shown, method: string, args: unknown[]): void {
@@ -165,6 +171,11 @@ class ClientLine {
   /** The thread has ended. What it waited for goes to others, and so does what it has been sent and never saw. */
   #lost(): void {
     this.#bell.leave();
+    // What it said last may not have been heard yet.
+    const port = this.#channel as unknown as MessagePort;
+    for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {
+      this.#heard((got as { message: Request }).message);
+    }
     for (const enlisted of this.#waiting.values()) enlisted.remove();
     this.#waiting.clear();
     const taken = Atomics.load(this.#words.word, TAKEN);

@@ -22,6 +22,8 @@ export interface Hello {
 
 /** `seq` 0 wants no answer. */
 export type Request =
+  /** A call of `put` that wants no answer: the one request that comes in masses, and so is the smallest. */
+  | readonly [id: number, item: unknown]
   | { readonly seq: number; readonly id: number; readonly method: string; readonly args: unknown }
   /** Whoever asked no longer waits. */
   | { readonly cancel: number }
@@ -51,6 +53,8 @@ export interface Shown {
   waits(method: string): boolean;
   enlist(method: string, args: readonly unknown[], outcome: Outcome): Enlisted | null;
   giveBack(value: unknown, receipt: unknown): void;
+  /** Takes what is put without waiting for an answer. */
+  accept(item: unknown): void;
 }
 
 /** The word of a bell in which a client counts what it has taken. */

@@ -309,6 +309,11 @@ export class UniversalQueue<T> extends Shared implements AsyncIterable<T> {
     this.#giveBack({ item: item as T, place: place as number });
   }
 
+  /** @internal Another thread has put an item, and does not wait. */
+  override accept(item: unknown): void {
+    if (!this.#shut) this.#add(item as T);
+  }
+
   // ---- Items ----
 
   #take(): T {

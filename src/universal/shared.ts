@@ -44,6 +44,8 @@ export abstract class Shared implements Shown {
   abstract enlist(method: string, args: readonly unknown[], outcome: Outcome): Enlisted | null;
   /** @internal */
   giveBack(_value: unknown, _receipt: unknown): void {}
+  /** @internal */
+  accept(_item: unknown): void {}
 
   /**
    * What the object crosses to another thread as: plain data, to be posted to any worker thread or given to it as

@@ -33,7 +33,8 @@ export class ProcessWorker implements PoolWorker {
 
   constructor(listener: Listener) {
     this.#listener = listener;
-    const options = [...nodeOptions(), '-e', farScript('call')];
+    // The script is longer than an argument may be: it comes as the first message.
+    const options = [...nodeOptions(), '-e', "process.once('message', (script) => (0, eval)(script))"];
     // Output is this program's; input is not for workers.
     this.#child = spawn(process.execPath, options, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -43,6 +44,7 @@ export class ProcessWorker implements PoolWorker {
     const child = this.#child;
     if (alive.size === 0) process.on('exit', killAll);
     alive.add(child);
+    if (child.pid !== undefined) child.send(farScript('call'), () => {});
     child.on('message', (reply: Reply) => this.#hear(reply));
     child.on('error', (error) => {
       this.#error = error;

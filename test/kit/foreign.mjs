@@ -59,6 +59,12 @@ const functions = {
     return UniversalQueue.from(handle).get();
   },
 
+  leaves(handle) {
+    const queue = UniversalQueue.from(handle);
+    for (let i = 0; i < 10_000; i++) queue.put(i);
+    process.exit();
+  },
+
   loops(handle) {
     const queue = UniversalQueue.from(handle);
     const items = [...queue];

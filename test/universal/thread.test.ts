@@ -167,6 +167,13 @@ describe('in a worker that got nothing but the handle', () => {
     expect(await queue.get()).toBe(1);
   });
 
+  test('what a worker put before it ended is there', async () => {
+    const queue = new UniversalQueue<number>();
+    const { worker } = foreign('leaves', queue.handle());
+    await new Promise((resolve) => worker.once('exit', resolve));
+    expect(queue.size()).toBe(10_000);
+  });
+
   test('shutdown() leaves nobody waiting, and ends a loop', async () => {
     const queue = new UniversalQueue<number>();
     const { result } = foreign('loops', queue.handle());

@@ -89,7 +89,7 @@ async function bundle(input: string, file: string, format: 'esm' | 'cjs'): Promi
   await built.close();
 }
 
-describe.concurrent('a program with workers runs', () => {
+describe.concurrent('a program with workers runs', { timeout: 120_000 }, () => {
   test('from TypeScript, by tsx', async () => {
     const { said, complaint, code } = await node(['--import', 'tsx', `${programs}workers.ts`], root);
     expect(complaint).toBe('');

@@ -90,7 +90,7 @@ describe('random cancellations', () => {
   });
 });
 
-describe('a worker process', () => {
+describe('a worker process', { timeout: 60_000 }, () => {
   test('that is killed from outside is an EOFError for its caller, and is replaced', () =>
     run({ logger: silent }, async () => {
       const victim = await runInProcess(pid);
@@ -118,7 +118,7 @@ describe('a worker process', () => {
 
   test(
     'that ignores SIGTERM releases its caller at once, and is killed in the end',
-    { timeout: 30_000 },
+    { timeout: 60_000 },
     () =>
       run(async () => {
         const stubborn = await runInProcess(pid);
@@ -204,7 +204,7 @@ describe('a worker thread', () => {
   });
 });
 
-describe('blockInThread', () => {
+describe('blockInThread', { timeout: 60_000 }, () => {
   test('uses one thread for a thousand tasks that want the same, in the order of their calls', async () => {
     const seen = new Set<number>();
     const order: number[] = [];
@@ -316,7 +316,7 @@ describe('runInExecutor', () => {
     }));
 });
 
-describe.concurrent('a program', () => {
+describe.concurrent('a program', { timeout: 120_000 }, () => {
   test('ends although a worker is kept warm, and gives up nothing that was printed', async () => {
     const { said, complaint, code } = await program('workers-end', { args: ['print'] });
     expect(complaint).toBe('');
@@ -338,7 +338,7 @@ describe.concurrent('a program', () => {
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-describe('universal objects', () => {
+describe('universal objects', { timeout: 60_000 }, () => {
   test('cross to threads by themselves, as arguments and as what a function uses', () =>
     run(async () => {
       const results = new UniversalQueue<number>();
