@@ -110,6 +110,8 @@ export class DeadlockError extends CurioError {
   static {
     identify(this, 'DeadlockError', 'ERR_CURIO_DEADLOCK');
   }
+  /** The ids of tasks that wait for each other in a circle, each for the next and the last for the first; as many as there are. */
+  circles: number[][] = [];
 }
 
 /** Synchronous I/O was asked of an object that has only asynchronous I/O. */

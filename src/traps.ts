@@ -31,6 +31,7 @@ import {
   RESUME_CLAIM,
   RESUME_ERROR,
   RESUME_VALUE,
+  type Subject,
   TaskRecord,
   type TaskState,
   type Waitable,
@@ -40,10 +41,11 @@ import { title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
 import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
+import { type Wait, type WaitGraph, waitGraph, waitReport } from './kernel/waits.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
 
-export type { Claim, TaskState, Waitable };
+export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
   callingTask,
   handled,
@@ -58,6 +60,8 @@ export {
   TimeoutFrame,
   title,
   WaitSlot,
+  waitGraph,
+  waitReport,
 };
 
 const DONE = Promise.resolve();
@@ -430,7 +434,7 @@ export function awaitEnd<T>(
   const refusal = begin(caller, operation);
   if (refusal !== null) return refusal;
   let waiting = task[list];
-  if (waiting === null) task[list] = waiting = new TaskList();
+  if (waiting === null) task[list] = waiting = new TaskList(task);
   return block(caller, 'TASK_JOIN', waiting);
 }
 

@@ -22,7 +22,7 @@ import {
  */
 export class Event {
   #set = false;
-  readonly #waiting = new TaskList();
+  readonly #waiting = new TaskList(this);
 
   isSet(): boolean {
     return this.#set;
@@ -67,7 +67,7 @@ export class Event {
 export class Result<T> {
   #state: 'unset' | 'value' | 'exception' = 'unset';
   #content: unknown;
-  readonly #waiting = new TaskList();
+  readonly #waiting = new TaskList(this);
 
   isSet(): boolean {
     return this.#state !== 'unset';

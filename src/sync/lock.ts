@@ -44,7 +44,7 @@ export async function withGuard(
  * }
  */
 export class Lock {
-  readonly #permits = new Permits<Guard>(1, 'LOCK_ACQUIRE', 'Lock.acquire()', (task) => {
+  readonly #permits = new Permits<Guard>(this, 1, 'LOCK_ACQUIRE', 'Lock.acquire()', (task) => {
     this.#holder = task;
     this.#guard = new Guard(this);
     return this.#guard;
@@ -105,6 +105,11 @@ export class Lock {
     return this.#holder === task;
   }
 
+  /** @internal */
+  holders(): TaskRecord[] {
+    return this.#holder === null ? [] : [this.#holder];
+  }
+
   /** @internal Lets go completely, and gives what `restoreHold` needs. */
   suspendHold(): unknown {
     const guard = this.#guard;
@@ -136,6 +141,7 @@ function releasedBefore(): RuntimeError {
  */
 export class RLock {
   readonly #permits = new Permits<Guard>(
+    this,
     1,
     'LOCK_ACQUIRE',
     'RLock.acquire()',
@@ -213,6 +219,11 @@ export class RLock {
   /** @internal */
   heldBy(task: TaskRecord): boolean {
     return this.#owner === task;
+  }
+
+  /** @internal */
+  holders(): TaskRecord[] {
+    return this.#owner === null ? [] : [this.#owner];
   }
 
   /** @internal */

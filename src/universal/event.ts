@@ -18,7 +18,7 @@ import { done, Line } from './line.ts';
  */
 export class UniversalEvent {
   #set = false;
-  readonly #line = new Line<void>();
+  readonly #line = new Line<void>(this);
 
   isSet(): boolean {
     return this.#set;

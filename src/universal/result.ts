@@ -15,7 +15,7 @@ import { done, failed, Line } from './line.ts';
 export class UniversalResult<T> {
   #state: 'unset' | 'value' | 'exception' = 'unset';
   #content: unknown;
-  readonly #line = new Line<T>();
+  readonly #line = new Line<T>(this);
 
   isSet(): boolean {
     return this.#state !== 'unset';
