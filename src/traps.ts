@@ -26,6 +26,7 @@ import {
 import { callingTask, outsideTasks } from './kernel/context.ts';
 import { FREE_OPERATIONS } from './kernel/core.ts';
 import { waitForPromise } from './kernel/future.ts';
+import { Observer } from './kernel/observers.ts';
 import {
   type Claim,
   RESUME_CLAIM,
@@ -49,6 +50,7 @@ export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
   callingTask,
   handled,
+  Observer,
   outsideTasks,
   overdue,
   RESUME_CLAIM,
@@ -230,7 +232,7 @@ export function sleep(seconds: number): Promise<number> {
   const refusal = core.beginBlocking(task, 'sleep()');
   if (refusal !== null) return refusal;
   checkSeconds(seconds, 'sleep');
-  if (core.observers !== null) task.trap = { name: 'sleep', args: [seconds] };
+  if (core.observers?.traps) task.trap = { name: 'sleep', args: [seconds] };
   if (seconds <= 0) return core.yieldTurn(task, RESUME_CLAIM, CLOCK);
   // Infinity is no deadline: only a cancellation ends that sleep.
   if (seconds !== NEVER) task.sleepUntil = core.clock.now() + seconds;
@@ -329,9 +331,7 @@ export function refused(operation: string): Promise<never> {
   const task = callingTask();
   if (task === undefined || task.terminated || !yieldsToCancellation(task))
     return refuse(outsideError(operation));
-  const exc = task.pending;
-  task.pending = null;
-  return refuse(exc);
+  return refuse(task.core.takePending(task, operation));
 }
 
 export function outsideError(operation: string): RuntimeError {
@@ -349,7 +349,7 @@ export function begin(task: TaskRecord, operation: string): Promise<never> | nul
 
 /** Blocks the calling task in `waitable`; to be called right after `begin`. */
 export function block<T>(task: TaskRecord, state: TaskState, waitable: Waitable): Promise<T> {
-  if (task.core.observers !== null) task.trap = { name: 'schedulerWait', args: [waitable, state] };
+  if (task.core.observers?.traps) task.trap = { name: 'schedulerWait', args: [waitable, state] };
   return task.core.suspend(task, state, waitable);
 }
 
@@ -516,7 +516,7 @@ export function release(task: TaskRecord): void {
 
 /** Tells activations about the trap at hand. Costs nothing while there are none. */
 export function note(task: TaskRecord, name: string, args: unknown[]): void {
-  if (task.core.observers !== null) task.trap = { name, args };
+  if (task.core.observers?.traps) task.trap = { name, args };
 }
 
 // ---- Readiness of descriptors and sockets -------------------------------------------------
@@ -589,7 +589,7 @@ export function waitReady(
   const refusal = begin(task, operation);
   if (refusal !== null) return refusal;
   if (readiness[direction].task !== null) return refuse(busy(readiness, direction));
-  if (task.core.observers !== null)
+  if (task.core.observers?.traps)
     task.trap = { name: direction === 'reader' ? 'readWait' : 'writeWait', args: [readiness] };
   return task.core.suspend(task, direction === 'reader' ? 'READ_WAIT' : 'WRITE_WAIT', readiness[direction]);
 }

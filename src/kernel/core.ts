@@ -26,6 +26,7 @@ import { type RuntimeError, TaskTimeout } from '../errors.ts';
 import { Alarm } from './alarm.ts';
 import { start } from './body.ts';
 import { Burst } from './burst.ts';
+import { publishCancelled, publishCreated, publishTerminated } from './channels.ts';
 import { type Clock, realClock } from './clock.ts';
 import { Deadlines, earlier } from './deadlines.ts';
 import { DeadlockWatch } from './deadlock.ts';
@@ -136,7 +137,7 @@ export class Core {
   beginBlocking(record: TaskRecord, operation: string): Promise<never> | null {
     if (this.running !== record && !this.#checkIn(record, operation))
       return refuse(this.finished(record, operation));
-    if (record.pending !== null && record.shield === 0) return deliverPending(record);
+    if (record.pending !== null && record.shield === 0) return refuse(this.takePending(record, operation));
     record.operation = operation;
     return null;
   }
@@ -192,6 +193,7 @@ export class Core {
     if (!record.hidden) {
       this.tasks.add(record);
       if (this.observers !== null) this.observers.created(record);
+      publishCreated(record, parent);
     }
     this.#ready.add(record);
     this.#stir();
@@ -264,7 +266,7 @@ export class Core {
   }
 
   /** Makes a waiting task ready. What it gets was decided by this call: later timeouts and cancellations hit its next operation. */
-  wake(record: TaskRecord, mode: number, value: unknown): void {
+  wake(record: TaskRecord, mode: number, value: unknown, by: TaskRecord | null = this.running): void {
     if (record.list !== null) record.list.remove(record);
     record.waitingIn = null;
     if (record.sleepUntil !== null) {
@@ -274,15 +276,16 @@ export class Core {
     record.state = 'READY';
     record.resumeMode = mode;
     record.resumeWith = value;
+    if (this.observers !== null && !record.hidden) this.observers.woken(record, by);
     this.#ready.add(record);
     this.#stir();
   }
 
   /** Wakes every task of a waiting list, in order. They may belong to several kernels. */
-  wakeAll(list: TaskList, mode: number, value: unknown): void {
+  wakeAll(list: TaskList, mode: number, value: unknown, by: TaskRecord): void {
     for (let left = list.length; left > 0; left--) {
       const record = list.first as TaskRecord;
-      record.core.wake(record, mode, value);
+      record.core.wake(record, mode, value, by);
     }
   }
 
@@ -470,7 +473,11 @@ export class Core {
     target.cancelled = true;
     this.setTimeout(target, null);
     voidTimeouts(target);
-    if (!target.hidden) this.patience.begin(target);
+    if (!target.hidden) {
+      this.patience.begin(target);
+      if (this.observers !== null) this.observers.cancelling(target, exc);
+      publishCancelled(target, exc);
+    }
     this.throwInto(target, exc);
     return true;
   }
@@ -481,9 +488,17 @@ export class Core {
     if (record.shield > 0) return;
     abortSignals(record, exc);
     if (!record.waiting) return;
-    record.pending = null;
+    this.takePending(record, record.operation);
     record.waitingIn?.remove(record);
     this.wake(record, RESUME_ERROR, exc);
+  }
+
+  /** The exception that waits for a task is thrown at this operation of it. */
+  takePending(record: TaskRecord, operation: string): unknown {
+    const exc = record.pending;
+    record.pending = null;
+    if (this.observers !== null && !record.hidden) this.observers.delivered(record, exc, operation);
+    return exc;
   }
 
   /** Ends a shield against cancellation; what was held back comes at the next blocking operation. */
@@ -508,8 +523,8 @@ export class Core {
     this.#deadlines.remove(record);
     if (record.cancelled) this.patience.end(record);
     if (!record.hidden) this.#bury(record);
-    if (record.joiners !== null) this.wakeAll(record.joiners, RESUME_CLAIM, record);
-    if (record.waiters !== null) this.wakeAll(record.waiters, RESUME_VALUE, undefined);
+    if (record.joiners !== null) this.wakeAll(record.joiners, RESUME_CLAIM, record, record);
+    if (record.waiters !== null) this.wakeAll(record.waiters, RESUME_VALUE, undefined, record);
     if (record.onEnd !== null) record.onEnd.taskDone(record);
     if (record === this.#main) this.#stop();
     else if (itsTurn) this.#dispatch();
@@ -545,6 +560,7 @@ export class Core {
       this.observers.suspended(record);
       this.observers.terminated(record);
     }
+    publishTerminated(record);
   }
 
   // ---- Runs -----------------------------------------------------------------------------
@@ -588,12 +604,6 @@ export class Core {
     this.#finish = null;
     finish?.();
   }
-}
-
-function deliverPending(record: TaskRecord): Promise<never> {
-  const exc = record.pending;
-  record.pending = null;
-  return refuse(exc);
 }
 
 function fail(promise: Promise<unknown>, resolve: (value: unknown) => void, error: unknown): void {

@@ -80,6 +80,7 @@ export class DeadlockWatch {
         `Nothing can wake any of these tasks any more:\n${table}${report === '' ? '' : `\n\n${report}`}`,
       );
       this.#error.circles = graph.circles;
+      core.observers?.deadlocked(this.#error.message);
       for (const record of core.tasks) {
         core.cancel(record, new TaskCancelled(undefined, { cause: this.#error }));
       }
