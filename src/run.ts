@@ -14,6 +14,7 @@ import { callingTask } from './kernel/context.ts';
 import { Core } from './kernel/core.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
+import { TraceRecorder } from './recording/trace.ts';
 import { Task } from './task.ts';
 
 export type { Logger } from './base/logger.ts';
@@ -38,6 +39,8 @@ export interface KernelOptions {
   logger?: Logger;
   /** Capture a stack at each blocking operation, for `where()` and `traceback()`. Default: what CURIO_STACKS says. */
   stacks?: boolean;
+  /** Write all that tasks do to this file, for ui.perfetto.dev and chrome://tracing. */
+  record?: string;
   /** @internal */
   ready?: TaskList;
 }
@@ -80,6 +83,7 @@ export class Kernel implements AsyncDisposable {
     this.#makers = [
       ...asList(debug).map(debuggerMaker),
       ...asList(options.activations ?? []).map(activationMaker),
+      ...recorders(options.record),
     ];
     this.#core = new Core({
       taskClass: options.taskClass ?? Task,
@@ -166,6 +170,13 @@ export class Kernel implements AsyncDisposable {
 
 function asList<T>(option: T | T[]): T[] {
   return Array.isArray(option) ? option : [option];
+}
+
+function recorders(path: string | undefined): Maker[] {
+  if (path === undefined) return [];
+  if (typeof path !== 'string' || path === '')
+    throw new TypeError(`run({ record }) wants the name of a file, not ${describe(path)}.`);
+  return [() => new TraceRecorder(path)];
 }
 
 function activationMaker(entry: ActivationLike): Maker {

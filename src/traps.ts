@@ -23,6 +23,7 @@ import {
   TaskTimeout,
   WriteResourceBusy,
 } from './errors.ts';
+import type { Clock } from './kernel/clock.ts';
 import { callingTask, outsideTasks } from './kernel/context.ts';
 import { FREE_OPERATIONS } from './kernel/core.ts';
 import { waitForPromise } from './kernel/future.ts';
@@ -498,6 +499,16 @@ export function signalOf(task: TaskRecord): AbortSignal {
 /** Logs with the logger of the task's run. */
 export function report(task: TaskRecord, level: LogLevel, message: string): void {
   logTo(task.core.reports.logger, level, message);
+}
+
+/** Every live task of the kernel a task belongs to, oldest first; that task itself may have ended. */
+export function tasksBeside(task: TaskRecord): TaskRecord[] {
+  return [...task.core.tasks];
+}
+
+/** The clock of the kernel a task belongs to. */
+export function clockOf(task: TaskRecord): Clock {
+  return task.core.clock;
 }
 
 /** Registers what the caller's kernel must close when it shuts down, in order. */
