@@ -35,9 +35,9 @@ export type WaitPolicy = 'all' | 'any' | 'object' | null;
 /** Options of `new TaskGroup()`. */
 export interface TaskGroupOptions<T> {
   /** Tasks that exist already. */
-  tasks?: Iterable<Task<T>>;
+  tasks?: Iterable<Task<T>> | undefined;
   /** Default `'all'`. */
-  wait?: WaitPolicy;
+  wait?: WaitPolicy | undefined;
 }
 
 /**
@@ -109,12 +109,12 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    * @throws RuntimeError if the group has been joined
    * @see Reference manual, "Task Groups"
    */
-  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn<A extends unknown[], U>(
     options: SpawnOptions,
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;
+  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn(first: unknown, ...rest: unknown[]): Promise<Task<never>> {
     const options = isOptions(first) ? (first as SpawnOptions) : undefined;
     const target = options === undefined ? first : rest[0];
@@ -262,7 +262,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
 
   async #nextResult(): Promise<T> {
     const task = await this.nextDone();
-    if (task === null) throw new RuntimeError('TaskGroup.nextResult(): no task is left in the group.');
+    if (task === null)
+      throw new RuntimeError(
+        'TaskGroup.nextResult(): no task is left in the group. Spawn one first, or use nextDone(), which gives null then.',
+      );
     return task.result;
   }
 
@@ -421,7 +424,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   get result(): T {
     this.#mustBeJoined('result');
-    if (this.#completed === null) throw new RuntimeError('No task of the group has completed with a result.');
+    if (this.#completed === null)
+      throw new RuntimeError(
+        'No task of the group has completed with a result. See group.completed, which is null then.',
+      );
     return this.#completed.result;
   }
 
@@ -485,5 +491,5 @@ function alreadyJoined(): RuntimeError {
 }
 
 function alreadyMember(task: Task<never> | Task<unknown>): RuntimeError {
-  return new RuntimeError(`${task} already belongs to a group.`);
+  return new RuntimeError(`${task} already belongs to a group. Spawn another one for this group.`);
 }

@@ -28,19 +28,19 @@ type Maker = () => Activation;
 /** Options of `new Kernel()`. */
 export interface KernelOptions {
   /** Debuggers of `curio/debug`: one, a list of them, or `true` for the scheduler trace. */
-  debug?: boolean | Debugger | Debugger[];
+  debug?: boolean | Debugger | readonly Debugger[] | undefined;
   /** Scheduler activations; a class is instantiated at the first run. */
-  activations?: ActivationLike[];
+  activations?: readonly ActivationLike[] | undefined;
   /** Where time comes from. Default: real, monotonic time. */
-  clock?: Clock;
+  clock?: Clock | undefined;
   /** A subclass of `Task` to make tasks of. */
-  taskClass?: typeof Task;
+  taskClass?: typeof Task | undefined;
   /** Where crashes and warnings go. Default: standard error. */
-  logger?: Logger;
+  logger?: Logger | undefined;
   /** Capture a stack at each blocking operation, for `where()` and `traceback()`. Default: what CURIO_STACKS says. */
-  stacks?: boolean;
+  stacks?: boolean | undefined;
   /** Write all that tasks do to this file, for ui.perfetto.dev and chrome://tracing. */
-  record?: string;
+  record?: string | undefined;
   /** @internal */
   ready?: TaskList;
 }
@@ -48,17 +48,17 @@ export interface KernelOptions {
 /** Options of `run()`. */
 export interface RunOptions extends KernelOptions {
   /** Start the monitor together with the kernel. */
-  withMonitor?: boolean | { host?: string; port?: number };
+  withMonitor?: boolean | { host?: string | undefined; port?: number | undefined } | undefined;
   /** Aborting it cancels the main task. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `kernel.run()`. */
 export interface KernelRunOptions {
   /** Cancel every task left and close the kernel when the main task has ended. */
-  shutdown?: boolean;
+  shutdown?: boolean | undefined;
   /** Aborting it cancels the main task. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -107,8 +107,8 @@ export class Kernel implements AsyncDisposable {
    */
   run(): Promise<void>;
   run(options: KernelRunOptions): Promise<void>;
-  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run(...call: unknown[]): Promise<unknown> {
     const options = isOptions(call[0]) ? (call.shift() as KernelRunOptions) : {};
     const [target, ...args] = call;
@@ -168,8 +168,8 @@ export class Kernel implements AsyncDisposable {
   }
 }
 
-function asList<T>(option: T | T[]): T[] {
-  return Array.isArray(option) ? option : [option];
+function asList<T>(option: T | readonly T[]): readonly T[] {
+  return Array.isArray(option) ? option : [option as T];
 }
 
 function recorders(path: string | undefined): Maker[] {
@@ -212,12 +212,14 @@ function debuggerMaker(entry: Debugger): Maker {
  * await run(main, 'Guido');
  * await run({ debug: schedtrace }, main, 'Guido');
  */
-export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run<A extends unknown[], T>(
   options: RunOptions,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T>>;
+// Discussion: the form without options comes last wherever there are two. It is the last that TypeScript takes when the
+// function itself is handed on, as in `kernel.run(spawn, child)`, and that it blames when no form fits.
+export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run(...call: unknown[]): Promise<unknown> {
   const options = isOptions(call[0]) ? (call.shift() as RunOptions) : {};
   const [target, ...args] = call;
