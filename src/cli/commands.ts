@@ -23,6 +23,11 @@ export interface CommandEntry {
 
 export const commands: CommandEntry[] = [
   {
+    name: 'repl',
+    summary: 'a prompt in a running kernel: what curio alone does',
+    load: () => import('./repl.ts'),
+  },
+  {
     name: 'info',
     summary: 'show versions, and which I/O driver runs and why',
     load: () => import('./info.ts'),
@@ -30,4 +35,4 @@ export const commands: CommandEntry[] = [
 ];
 
 /** What `curio` means when nothing follows it. */
-export const alone = ['--help'];
+export const alone = ['repl'];
