@@ -61,7 +61,7 @@ class Session {
 async function fed(...lines: string[]): Promise<{ code: number | null; out: string; err: string }> {
   const session = new Session('src/cli/main.ts');
   const { code, out, err } = await session.end(`${lines.join('\n')}\n`);
-  return { code, out: out.replace(/^(?:curio> |\.\.\. )+/gm, ''), err };
+  return { code, out: out.replace(/^(?:curio> |\.\.\. |\| )+/gm, ''), err };
 }
 
 describe('a session through a pipe', () => {
