@@ -32,6 +32,11 @@ export const commands: CommandEntry[] = [
     summary: 'show versions, and which I/O driver runs and why',
     load: () => import('./info.ts'),
   },
+  {
+    name: 'dashboard',
+    summary: "a program's tasks in a browser",
+    load: () => import('./dashboard.ts'),
+  },
 ];
 
 /** What `curio` means when nothing follows it. */
