@@ -1,8 +1,8 @@
 import { defineConfig } from 'tsdown';
-import { entries } from './scripts/entries.mjs';
+import { entries, programs } from './scripts/entries.mjs';
 
 export default defineConfig({
-  entry: entries,
+  entry: { ...entries, ...programs },
   outDir: 'dist',
   format: 'esm',
   platform: 'node',
@@ -15,4 +15,6 @@ export default defineConfig({
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
   hash: false,
+  // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
+  outputOptions: { chunkFileNames: 'shared-[name].js' },
 });

@@ -1,9 +1,9 @@
 // The process of one peer: does a round for each line it reads, and prints the CPU seconds it took.
 
 import { createInterface } from 'node:readline';
-import { scenarios } from './kernel/scenarios.mjs';
 
-const [scenario, peer] = process.argv.slice(2);
+const [suite, scenario, peer] = process.argv.slice(2);
+const { scenarios } = await import(`./${suite}/scenarios.mjs`);
 const round = scenarios[scenario][peer];
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -2,20 +2,43 @@
 // told to, so that rounds alternate, no peer shares a heap or compiled code with another, and a machine that slows down
 // slows all of them. What counts is CPU time a unit of work; medians are compared.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const child = fileURLToPath(new URL('./child.mjs', import.meta.url));
-const python = fileURLToPath(new URL('./kernel/peers.py', import.meta.url));
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Starts the process of one peer. */
-function startPeer(scenario, peer) {
-  const isPython = peer === 'asyncio';
-  const command = isPython ? 'python3' : process.execPath;
-  const args = isPython ? [python, scenario] : ['--expose-gc', child, scenario, peer];
-  const process_ = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+/** What Python needs for its peers. */
+const pythons = { asyncio: ['asyncio'], uvloop: ['uvloop'], trio: ['trio'], python: ['sys'] };
+
+/** A Python that has these modules: the first on the path, or Debian's, whose packages bring uvloop and trio. */
+export function pythonWith(...modules) {
+  for (const python of ['python3', '/usr/bin/python3']) {
+    try {
+      execFileSync(python, ['-c', modules.map((name) => `import ${name}`).join(';')], { stdio: 'ignore' });
+      return python;
+    } catch {}
+  }
+  return null;
+}
+
+function commandOf(suite, scenario, peer) {
+  if (!(peer in pythons)) return [process.execPath, '--expose-gc', here('child.mjs'), suite, scenario, peer];
+  const python = pythonWith(...pythons[peer]);
+  return python === null ? null : [python, here(`${suite}/peers.py`), scenario, peer];
+}
+
+/** Starts the process of one peer; null if this machine does not have what it needs. */
+function startPeer(suite, scenario, peer) {
+  const command = commandOf(suite, scenario, peer);
+  if (command === null) {
+    console.log(`(${peer} is not on this machine)`);
+    return null;
+  }
+  const process_ = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: process_.stdout })[Symbol.asyncIterator]();
+  // One that has ended is noticed where its answer is missing.
+  process_.stdin.on('error', () => {});
   return {
     peer,
     samples: [],
@@ -33,8 +56,8 @@ function startPeer(scenario, peer) {
 }
 
 /** Finds the number of units that keeps a peer busy for about `seconds`. */
-async function calibrate(peer, seconds) {
-  for (let n = 64; ; n *= 4) {
+async function calibrate(peer, seconds, fewest) {
+  for (let n = fewest; ; n *= 4) {
     const { cpu } = await peer.round(n);
     if (cpu > seconds / 4) return Math.max(1, Math.round((n * seconds) / cpu));
   }
@@ -46,11 +69,18 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** CPU nanoseconds a unit for each peer of a scenario. */
-export async function compare(scenario, peers, { rounds = 9, seconds = 0.15 } = {}) {
-  const running = peers.map((peer) => startPeer(scenario, peer));
+/**
+ * CPU nanoseconds a unit for each peer of a scenario of a suite.
+ * @param options.units how many units a round is, where that cannot be chosen
+ */
+export async function compare(
+  scenario,
+  peers,
+  { suite = 'kernel', rounds = 9, seconds = 0.15, fewest = 64, units } = {},
+) {
+  const running = peers.map((peer) => startPeer(suite, scenario, peer)).filter((peer) => peer !== null);
   for (const peer of running) {
-    peer.n = await calibrate(peer, seconds);
+    peer.n = units ?? (await calibrate(peer, seconds, fewest));
     await peer.round(peer.n);
   }
   for (let round = 0; round < rounds; round++) {

@@ -1,10 +1,25 @@
 // npm run bench [name …]: builds Curio, then measures it beside its peers in one run.
 
+import { filesBenchmarks } from './files/files.mjs';
 import { echoBenchmarks } from './io/echo.mjs';
+import { idleBenchmarks } from './io/idle.mjs';
+import { recvBenchmarks } from './io/recv.mjs';
+import { tlsBenchmarks } from './io/tls.mjs';
+import { udpBenchmarks } from './io/udp.mjs';
 import { kernelBenchmarks } from './kernel/kernel.mjs';
 import { Report } from './report.mjs';
+import { subprocessBenchmarks } from './subprocess/subprocess.mjs';
 
-const suites = { kernel: kernelBenchmarks, echo: echoBenchmarks };
+const suites = {
+  kernel: kernelBenchmarks,
+  echo: echoBenchmarks,
+  tls: tlsBenchmarks,
+  udp: udpBenchmarks,
+  recv: recvBenchmarks,
+  idle: idleBenchmarks,
+  files: filesBenchmarks,
+  subprocess: subprocessBenchmarks,
+};
 
 const wanted = process.argv.slice(2);
 for (const name of wanted) {

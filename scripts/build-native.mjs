@@ -2,7 +2,7 @@
 // no build system, nothing downloaded.
 //
 //   node scripts/build-native.mjs              native/build/curio-posix-linux-<arch>.node, for this machine
-//     --optional       what is missing (platform, compiler, headers) is one line and exit code 0
+//     --optional       what is missing (platform, compiler, headers) is one line and no failure
 //     --prebuilt       native/prebuilt/linux-x64.node and linux-arm64.node, for the package
 //     --arch <arch>    only that one of the prebuilt addons (x64, arm64)
 //     --sanitize       native/build/curio-posix-sanitized.node, with AddressSanitizer
@@ -128,23 +128,39 @@ function main() {
   const say = (file, note) => console.log(`curio: built ${relative(root, file)}${note}`);
   if (values.prebuilt || values.arch) {
     for (const arch of values.arch ? [values.arch] : ['x64', 'arm64']) {
-      const file = build(join(native, 'prebuilt', `linux-${arch}.node`), { arch });
-      say(file, ` (glibc ${checkGlibc(file)} or newer)`);
+      tolerating(values.optional, () => {
+        const file = build(join(native, 'prebuilt', `linux-${arch}.node`), { arch });
+        say(file, ` (glibc ${checkGlibc(file)} or newer)`);
+      });
     }
   } else if (values.sanitize) {
     say(build(join(native, 'build', 'curio-posix-sanitized.node'), { flags: SANITIZED }), '');
   } else {
-    const name = `curio-posix-${process.platform}-${process.arch}.node`;
-    say(build(join(native, 'build', name)), '');
+    tolerating(values.optional, () => {
+      const name = `curio-posix-${process.platform}-${process.arch}.node`;
+      say(build(join(native, 'build', name)), '');
+    });
+  }
+}
+
+/**
+ * Says in one line what is missing, and goes on if that is `optional`.
+ *
+ * @param {boolean | undefined} optional
+ * @param {() => void} work
+ */
+function tolerating(optional, work) {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Missing && optional)) throw error;
+    console.log(`curio: posix driver not built: ${error.message}; the portable driver will be used`);
   }
 }
 
 try {
   main();
 } catch (error) {
-  const optional = process.argv.includes('--optional');
-  const line = `curio: posix driver not built: ${error instanceof Error ? error.message : error}`;
-  if (error instanceof Missing && optional) console.log(`${line}; the portable driver will be used`);
-  else console.error(line);
-  process.exitCode = error instanceof Missing && optional ? 0 : 1;
+  console.error(`curio: posix driver not built: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
 }

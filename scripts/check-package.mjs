@@ -1,8 +1,19 @@
-// Packs the built package and looks at it as its users will: publint and arethetypeswrong, then a program that
-// installs the tarball, imports every subpath and finds every class under its own name, and the types of all of it.
+// Packs the built package and looks at it as its users will: publint and arethetypeswrong; then installs the tarball, without
+// install scripts, and looks at the names of its classes, at its types, and at the drivers it runs on with and without its
+// prebuilt addon. (The addon for another kind of machine is only looked for: where its compiler is missing, it is left out.)
 
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { entries, root, specifier } from './entries.mjs';
@@ -30,20 +41,26 @@ function checkExports() {
   if (empty.length > 0) throw new Error(`in package.json's exports, but not built: ${empty.join(', ')}`);
 }
 
+/** Installing runs nothing: neither a script nor, where npm finds a binding.gyp, node-gyp. */
+function checkNoScripts() {
+  const scripts = ['preinstall', 'install', 'postinstall'].filter((name) => name in manifest.scripts);
+  if (scripts.length > 0) throw new Error(`npm would run when installing: ${scripts.join(', ')}`);
+  if (existsSync(`${root}binding.gyp`)) throw new Error('npm would run node-gyp because of binding.gyp');
+}
+
 /**
- * A folder whose node_modules holds the tarball as npm would unpack it, and the types of Node.
+ * Installs the tarball into a folder as a user does, and lends it our types of Node.
  *
  * @param {string} tarball
  * @param {string} folder
  */
 function installInto(tarball, folder) {
-  mkdirSync(`${folder}/node_modules/curio`, { recursive: true });
-  mkdirSync(`${folder}/node_modules/@types`);
-  sh('tar', ['-xzf', tarball, '-C', `${folder}/node_modules/curio`, '--strip-components=1']);
-  for (const name of ['@types/node', 'undici-types']) {
+  writeFileSync(`${folder}/package.json`, '{ "type": "module", "private": true }\n');
+  const quiet = ['--silent', '--no-audit', '--no-fund', '--prefer-offline'];
+  sh('npm', ['install', '--ignore-scripts', ...quiet, tarball], folder);
+  for (const name of ['@types', 'undici-types']) {
     symlinkSync(`${root}node_modules/${name}`, `${folder}/node_modules/${name}`);
   }
-  writeFileSync(`${folder}/package.json`, '{ "type": "module" }\n');
 }
 
 /**
@@ -69,20 +86,84 @@ function checkNames(folder) {
 }
 
 /**
- * The declarations stand on their own: a strict program that checks libraries too finds nothing wrong in them.
+ * The declarations stand on their own, and declare all there is: a strict program that checks libraries too, and uses
+ * everything that a subpath exports, finds nothing wrong in them.
  *
  * @param {string} folder
  */
 function checkTypes(folder) {
-  const lines = Object.keys(entries).map((name) => `export * as ${name}_ from '${specifier(name)}';\n`);
-  writeFileSync(`${folder}/types.ts`, lines.join(''));
+  const specifiers = Object.keys(entries).map(specifier);
+  const list = `
+    const lines = ${JSON.stringify(specifiers)}.map(async (specifier, i) => {
+      const names = Object.keys(await import(specifier));
+      return \`import * as module\${i} from '\${specifier}';\\nexport const used\${i} = [\${names.map((name) => \`module\${i}.\${name}\`)}];\\n\`;
+    });
+    process.stdout.write((await Promise.all(lines)).join(''));
+  `;
+  writeFileSync(`${folder}/list.js`, list);
+  const program = execFileSync(process.execPath, ['list.js'], { cwd: folder, encoding: 'utf8' });
+  writeFileSync(`${folder}/types.ts`, program);
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
   sh(tool('tsc'), [...options, '--module', 'nodenext', '--types', 'node', 'types.ts'], folder);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'curio-package-'));
+/**
+ * Stacks show the user's lines only, also where source maps make lines of dist/ look like lines of src/.
+ *
+ * @param {string} folder
+ */
+function checkStacks(folder) {
+  const program = `
+    import { run, sleep, spawn } from 'curio';
+    await run({ stacks: true }, async () => {
+      const task = await spawn(async () => await sleep(60));
+      await sleep(0);
+      console.log(task.where()?.[0], task.traceback());
+      await task.cancel();
+    });
+  `;
+  writeFileSync(`${folder}/stacks.js`, program);
+  for (const option of ['--no-enable-source-maps', '--enable-source-maps']) {
+    const said = execFileSync(process.execPath, [option, 'stacks.js'], { cwd: folder, encoding: 'utf8' });
+    assert.ok(said.startsWith(`${folder}/stacks.js `), said);
+    assert.ok(!said.includes('node_modules'), said);
+  }
+}
+
+/**
+ * The installed package finds its prebuilt addon; without it everything goes on, on the portable driver.
+ *
+ * @param {string} folder
+ */
+function checkDrivers(folder) {
+  const { CURIO_DRIVER: _, ...env } = process.env;
+  const kind = `${process.platform}-${process.arch}`;
+  const addon = `${folder}/node_modules/curio/native/prebuilt/${kind}.node`;
+  copyFileSync(`${root}test/programs/packed.mjs`, `${folder}/packed.mjs`);
+
+  /** @param {string} name */
+  const check = (name) => {
+    const said = execFileSync(process.execPath, ['packed.mjs'], { cwd: folder, env, encoding: 'utf8' });
+    assert.deepEqual(said.trim().split('\n'), ['hello', '42', 'module', 'one and the same by require', name]);
+    const command = ['--no', 'curio', 'info', '--json'];
+    const info = JSON.parse(execFileSync('npx', command, { cwd: folder, env, encoding: 'utf8' }));
+    assert.equal(info.curio, manifest.version);
+    assert.equal(info.driver, name);
+    return info.addon;
+  };
+
+  if (existsSync(addon)) {
+    assert.deepEqual(check('posix'), { origin: 'prebuilt', file: realpathSync(addon) });
+    rmSync(addon);
+  }
+  assert.deepEqual(check('portable'), { missing: `there is no addon for ${kind}` });
+}
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'curio-package-')));
 try {
   checkExports();
+  checkNoScripts();
+  sh(process.execPath, [`${root}scripts/build-native.mjs`, '--prebuilt', '--optional']);
   sh('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder]);
   const tarball = join(folder, `${manifest.name}-${manifest.version}.tgz`);
   sh(tool('publint'), [tarball, '--strict']);
@@ -90,6 +171,8 @@ try {
   installInto(tarball, folder);
   checkNames(folder);
   checkTypes(folder);
+  checkStacks(folder);
+  checkDrivers(folder);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

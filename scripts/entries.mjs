@@ -33,6 +33,9 @@ export const entries = Object.fromEntries(
   Object.entries(all).filter(([, source]) => existsSync(root + source)),
 );
 
+/** What the package lets people run, in the same way; nobody imports it. */
+export const programs = { 'cli/main': 'src/cli/main.ts' };
+
 /**
  * What a user writes to import an entry.
  * @param {string} name

@@ -262,7 +262,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
 
   async #nextResult(): Promise<T> {
     const task = await this.nextDone();
-    if (task === null) throw new RuntimeError('TaskGroup.nextResult(): no task is left in the group.');
+    if (task === null)
+      throw new RuntimeError(
+        'TaskGroup.nextResult(): no task is left in the group. Spawn one first, or use nextDone(), which gives null then.',
+      );
     return task.result;
   }
 
@@ -421,7 +424,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   get result(): T {
     this.#mustBeJoined('result');
-    if (this.#completed === null) throw new RuntimeError('No task of the group has completed with a result.');
+    if (this.#completed === null)
+      throw new RuntimeError(
+        'No task of the group has completed with a result. See group.completed, which is null then.',
+      );
     return this.#completed.result;
   }
 
@@ -485,5 +491,5 @@ function alreadyJoined(): RuntimeError {
 }
 
 function alreadyMember(task: Task<never> | Task<unknown>): RuntimeError {
-  return new RuntimeError(`${task} already belongs to a group.`);
+  return new RuntimeError(`${task} already belongs to a group. Spawn another one for this group.`);
 }

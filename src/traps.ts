@@ -428,7 +428,10 @@ export function awaitEnd<T>(
 ): Promise<T> {
   if (caller === task) {
     return refuse(
-      new RuntimeError(`${title(task)} called ${operation} on itself, which would wait for ever.`),
+      new RuntimeError(
+        `${title(task)} called ${operation} on itself, which would wait for ever. ` +
+          'Return from its function instead, or let another task wait for it.',
+      ),
     );
   }
   const refusal = begin(caller, operation);

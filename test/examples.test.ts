@@ -1,11 +1,15 @@
 // Every file in examples/ is run, in a process of its own as its reader would run it, and its complete output is
 // compared with what its own comment says. Those that wait for somebody (a signal, a client) are given somebody.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { run, runServer, spawn as spawnTask, tcpServerSocket } from 'curio';
+import type { Socket as CurioSocket } from 'curio/socket';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { root } from '../scripts/entries.mjs';
 import { type DriverName, drivers } from './kit/drivers.ts';
@@ -190,6 +194,31 @@ async function playCrowd({ start }: Play, size: number): Promise<void> {
   expect((await program.ended).stderr).toBe('');
 }
 
+const certificates = `${root}test/kit/certificates/`;
+
+/** Whether a program of the machine is there. */
+function has(command: string): boolean {
+  return spawnSync(command, ['--version']).error === undefined;
+}
+
+/** Asks a TLS server for its page with another program, and gives what that wrote. */
+async function ask(command: string, args: string[], input = ''): Promise<string> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  onTestFinished(() => void child.kill());
+  child.stdin.write(input);
+  return await text(child.stdout);
+}
+
+const page = /^If you're seeing this, it probably worked\. Yay!\n\w+, .* GMT\n$/m;
+
+/** A folder with a program in it, to be put in front of PATH. */
+function programFolder(name: string, script: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'curio-examples-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, name), script, { mode: 0o755 });
+  return folder;
+}
+
 // ---- The plays ----------------------------------------------------------------------------
 
 interface Play {
@@ -302,6 +331,20 @@ const networkPlays: typeof plays = {
     },
   },
   'tutorial/16-open-connection.ts': {
+    'talks to a server of Curio’s own': async ({ start }) => {
+      await run(async () => {
+        const sock = tcpServerSocket('127.0.0.1', 0);
+        await sock.ready();
+        const [, port] = sock.getsockname() as [string, number];
+        const server = await spawnTask(runServer, sock, async (client: CurioSocket) => {
+          for await (const line of client.asStream()) if (String(line) === '\r\n') break;
+          await client.sendall('HTTP/1.0 204 No Content\r\n\r\n');
+        });
+        const ending = await start({ args: ['127.0.0.1', String(port)] }).ended;
+        expect(ending).toMatchObject({ code: 0, stdout: 'HTTP/1.0 204 No Content\r\n\r\n\n', stderr: '' });
+        await server.cancel();
+      });
+    },
     'shows what the server answers': async ({ start }) => {
       let request = '';
       const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -324,6 +367,58 @@ const networkPlays: typeof plays = {
       expect(request).toBe('GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n');
     },
   },
+  'tutorial/17-open-connection-tls.ts': {
+    'shows what the server answers, or why it is not to be trusted': async ({ start, driver }) => {
+      const server = new Program('examples/tutorial/18-tls-server.ts', {
+        args: ['0', `${certificates}localhost.pem`, `${certificates}localhost-key.pem`],
+        env: { CURIO_DRIVER: driver },
+        fast: false,
+      });
+      const port = String(await server.port());
+      const env = { NODE_EXTRA_CA_CERTS: `${certificates}ca.pem` };
+      const good = await start({ args: ['localhost', port], env, fast: false }).ended;
+      expect(good).toMatchObject({ code: 0, stderr: '' });
+      expect(good.stdout).toMatch(/^HTTP\/1\.0 200 OK\r\nContent-type: text\/plain\r\n\r\nIf you're seeing/);
+      expect(good.stdout).toMatch(page);
+
+      const bad = await start({ args: ['localhost', port], fast: false }).ended;
+      expect(bad).toMatchObject({ code: 0, stderr: '' });
+      expect(bad.stdout).toMatch(/^Not safe: .*localhost/);
+      expect(server.stdout).toBe('GET / HTTP/1.0\nHost: localhost\n');
+      server.signal('SIGINT');
+      expect((await server.ended).stderr).not.toContain('Task Crash');
+    },
+  },
+  'tutorial/18-tls-server.ts': {
+    'answers curl and openssl, and goes on after who does not speak TLS': async ({ start }) => {
+      const args = ['0', `${certificates}rsa.pem`, `${certificates}rsa-key.pem`];
+      const server = start({ args, fast: false });
+      const port = await server.port();
+      const plain = await Client.connect(port);
+      plain.send('GET / HTTP/1.0\r\n\r\n');
+      await plain.closed();
+
+      const request = 'GET /openssl HTTP/1.0\r\n\r\n';
+      const trust = [
+        '-CAfile',
+        `${certificates}ca.pem`,
+        '-verify_return_error',
+        '-verify_hostname',
+        'localhost',
+      ];
+      const connect = ['s_client', '-connect', `127.0.0.1:${port}`, '-quiet', ...trust];
+      if (has('openssl')) expect(await ask('openssl', connect, request)).toMatch(page);
+
+      const url = `https://localhost:${port}/curl`;
+      if (has('curl')) expect(await ask('curl', ['--cacert', `${certificates}ca.pem`, url])).toMatch(page);
+
+      server.signal('SIGINT');
+      const { stdout, signal } = await server.ended;
+      expect(signal).toBe('SIGINT');
+      if (has('openssl')) expect(stdout).toContain('GET /openssl HTTP/1.0\n');
+      if (has('curl')) expect(stdout).toMatch(/^GET \/curl HTTP\/1\.1\nHost: localhost:\d+\n/m);
+    },
+  },
   'tutorial/19-blocking.ts': {
     'echoes on a socket that blocks, where there is one': async (play) => {
       if (play.driver === 'posix') return playEcho(play);
@@ -332,6 +427,58 @@ const networkPlays: typeof plays = {
       client.send('Hello\n');
       expect(await client.closed()).toBe('');
       expect(program.stderr).toContain('NotSupportedError');
+    },
+  },
+  'tutorial/21-ping.ts': {
+    'prints each line when it comes, and the end': async ({ start }) => {
+      const script =
+        '#!/bin/sh\necho "PING $1"\nread answer < "$PING_HOLD"\necho "64 bytes: $answer"\nexit 1\n';
+      const folder = programFolder('ping', script);
+      const hold = join(folder, 'hold');
+      execFileSync('mkfifo', [hold]);
+      const env = { PATH: `${folder}${delimiter}${process.env.PATH}`, PING_HOLD: hold };
+      const program = start({ args: ['somewhere'], env });
+      await program.prints('Got: PING somewhere\n');
+      expect(program.stdout).toBe('Got: PING somewhere\n');
+      writeFileSync(hold, 'time=15 ms\n');
+      expect(await program.ended).toEqual({
+        code: 0,
+        signal: null,
+        stdout: 'Got: PING somewhere\nGot: 64 bytes: time=15 ms\nping ended with 1\n',
+        stderr: '',
+      });
+    },
+  },
+  'manual/channel-producer.ts': {
+    'waits for a consumer that knows the key': async ({ start, driver }) => {
+      const producer = start({ args: ['0'], fast: false });
+      const port = String(await producer.port());
+      const consume = (...args: string[]) =>
+        new Program('examples/manual/channel-consumer.ts', {
+          args: [port, ...args],
+          env: { CURIO_DRIVER: driver },
+          fast: false,
+        }).ended;
+      const stranger = await consume('guess');
+      expect(stranger).toMatchObject({ code: 0, stderr: '' });
+      expect(stranger.stdout).toMatch(/^Not let in: .*\n$/);
+      const numbers = Array.from({ length: 10 }, (_, i) => `Got: ${i}\n`).join('');
+      expect(await consume()).toEqual({ code: 0, signal: null, stdout: numbers, stderr: '' });
+      const { code, stdout, stderr } = await producer.ended;
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+      expect(stderr).toMatch(/^curio warn: A channel has dropped a client .* has another key: .*\n$/);
+    },
+  },
+  'manual/channel-consumer.ts': {
+    'says so when there is no producer': async ({ start }) => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      server.close();
+      await once(server, 'close');
+      const { code, stdout, stderr } = await start({ args: [String(port)] }).ended;
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain('ECONNREFUSED');
     },
   },
   'manual/read-wait.ts': {
@@ -357,7 +504,11 @@ describe('each example', () => {
       for (const driver of drivers) {
         const env = { CURIO_DRIVER: driver };
         test(`${file} ${title} (${driver} driver)`, () =>
-          play({ file, driver, start: (options) => start({ ...options, env }) }));
+          play({
+            file,
+            driver,
+            start: (options) => start({ ...options, env: { ...options?.env, ...env } }),
+          }));
       }
     }
     const others = Object.entries(plays[file] ?? {});

@@ -1,8 +1,11 @@
-// A load generator for echo servers: opens connections, keeps one request in flight on each, checks
-// nothing but the number of bytes, and says how many requests were answered. In C so that it never is
-// what limits a measurement.
+// A load generator: opens connections, keeps one request in flight on each, checks nothing but the
+// number of bytes, and says how many requests were answered. In C so that it never is what limits a
+// measurement.
 //
-//   cc -O2 -o load load.c && ./load port connections bytes seconds
+//   cc -O2 -o load load.c [-DTLS -lssl -lcrypto] && ./load tcp|udp|tls|flood|hold port connections bytes seconds
+//
+// flood: sends `bytes` at a time without waiting for any answer, and counts those times once the server
+// has closed. hold: says "ready" once the connections stand, and does nothing until its input ends.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,18 +19,26 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+#endif
 
 #define EVENTS 1024
+#define LOST 0.2  // seconds after which a datagram will not be answered any more
 
 typedef struct {
   int fd;
   size_t sent, received;
+  double began;
+#ifdef TLS
+  SSL *ssl;
+#endif
 } Connection;
 
 static size_t size;
 static char *request, *sink;
 static long answered;
-static int over, open_connections;
+static int over, open_connections, is_udp, is_tls;
 
 static double now(void) {
   struct timespec t;
@@ -40,10 +51,49 @@ static void fail(const char *what) {
   exit(1);
 }
 
+// ---- One call of the transport: as send and recv, with -1 and EAGAIN if it would block ----
+
+#ifdef TLS
+static SSL *secure(int fd) {
+  static SSL_CTX *context;
+  if (context == NULL) context = SSL_CTX_new(TLS_client_method());
+  SSL *ssl = SSL_new(context);
+  SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_set_fd(ssl, fd);
+  if (SSL_connect(ssl) != 1) fail("SSL_connect");
+  return ssl;
+}
+
+static ssize_t outcome(SSL *ssl, int n) {
+  if (n > 0) return n;
+  int reason = SSL_get_error(ssl, n);
+  if (reason == SSL_ERROR_ZERO_RETURN) return 0;
+  errno = reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE ? EAGAIN : EIO;
+  return -1;
+}
+#endif
+
+static ssize_t transmit(Connection *connection, const char *bytes, size_t length) {
+#ifdef TLS
+  if (is_tls) return outcome(connection->ssl, SSL_write(connection->ssl, bytes, (int)length));
+#endif
+  return send(connection->fd, bytes, length, MSG_NOSIGNAL);
+}
+
+static ssize_t receive(Connection *connection, char *bytes, size_t length) {
+#ifdef TLS
+  if (is_tls) return outcome(connection->ssl, SSL_read(connection->ssl, bytes, (int)length));
+#endif
+  return recv(connection->fd, bytes, length, 0);
+}
+
+// ---- Requests and answers ----
+
 // Sends what is left of the request. A request larger than the socket's buffers goes out in pieces.
 static void advance(Connection *connection) {
+  if (is_udp && connection->sent == 0) connection->began = now();
   while (connection->sent < size) {
-    ssize_t n = send(connection->fd, request + connection->sent, size - connection->sent, MSG_NOSIGNAL);
+    ssize_t n = transmit(connection, request + connection->sent, size - connection->sent);
     if (n < 0 && errno == EAGAIN) return;
     if (n < 0) fail("send");
     connection->sent += (size_t)n;
@@ -52,7 +102,7 @@ static void advance(Connection *connection) {
 
 static void answer(Connection *connection) {
   for (;;) {
-    ssize_t n = recv(connection->fd, sink, size, 0);
+    ssize_t n = receive(connection, sink, size);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) fail("recv");
     connection->received += (size_t)n;
@@ -62,6 +112,7 @@ static void answer(Connection *connection) {
     if (over) {
       // Closed with nothing under way, so that the server sees an end and not a reset.
       close(connection->fd);
+      connection->fd = -1;
       open_connections--;
       return;
     }
@@ -69,28 +120,17 @@ static void answer(Connection *connection) {
   }
 }
 
-int main(int argc, char **argv) {
-  if (argc != 5) {
-    fprintf(stderr, "usage: load port connections bytes seconds\n");
-    return 2;
-  }
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1]))};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int count = atoi(argv[2]);
-  size = (size_t)atol(argv[3]);
-  double seconds = atof(argv[4]);
-  request = malloc(size);
-  sink = malloc(size);
-  memset(request, 'x', size);
-
-  int set = epoll_create1(0);
-  Connection *connections = calloc((size_t)count, sizeof *connections);
+static void send_lost_again(Connection *connections, int count) {
+  double since = now() - LOST;
   for (int i = 0; i < count; i++) {
-    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    connections[i].fd = fd;
+    if (connections[i].fd < 0 || connections[i].began > since) continue;
+    connections[i].sent = 0;
+    advance(&connections[i]);
   }
+}
+
+static void exchange(Connection *connections, int count, double seconds) {
+  int set = epoll_create1(0);
   for (int i = 0; i < count; i++) {
     int fd = connections[i].fd;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &connections[i]};
@@ -98,20 +138,77 @@ int main(int argc, char **argv) {
     if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0) fail("epoll_ctl");
     advance(&connections[i]);
   }
-
   struct epoll_event events[EVENTS];
-  double began = now(), end = began + seconds;
+  double end = now() + seconds;
   open_connections = count;
   while (open_connections > 0) {
     int n = epoll_wait(set, events, EVENTS, 100);
     over = now() >= end;
     for (int i = 0; i < n; i++) {
       Connection *connection = events[i].data.ptr;
-      int before = open_connections;
       answer(connection);
-      if (open_connections == before) advance(connection);
+      if (connection->fd >= 0) advance(connection);
+    }
+    if (is_udp && n == 0) send_lost_again(connections, count);
+  }
+}
+
+static void flood(Connection *connections, int count, double seconds) {
+  double end = now() + seconds;
+  while (now() < end) {
+    for (int i = 0; i < count; i++) {
+      for (size_t sent = 0; sent < size;) {
+        ssize_t n = send(connections[i].fd, request + sent, size - sent, MSG_NOSIGNAL);
+        if (n < 0) fail("send");
+        sent += (size_t)n;
+      }
+      answered++;
     }
   }
+  for (int i = 0; i < count; i++) shutdown(connections[i].fd, SHUT_WR);
+  for (int i = 0; i < count; i++) {
+    if (recv(connections[i].fd, sink, size, 0) != 0) fail("the server did not close");
+  }
+}
+
+static void hold(void) {
+  printf("ready\n");
+  fflush(stdout);
+  while (getchar() != EOF) {
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 6) {
+    fprintf(stderr, "usage: load tcp|udp|tls|flood|hold port connections bytes seconds\n");
+    return 2;
+  }
+  is_udp = strcmp(argv[1], "udp") == 0;
+  is_tls = strcmp(argv[1], "tls") == 0;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int count = atoi(argv[3]);
+  size = (size_t)atol(argv[4]);
+  double seconds = atof(argv[5]);
+  request = malloc(size);
+  sink = malloc(size);
+  memset(request, 'x', size);
+
+  Connection *connections = calloc((size_t)count, sizeof *connections);
+  for (int i = 0; i < count; i++) {
+    int fd = socket(AF_INET, is_udp ? SOCK_DGRAM : SOCK_STREAM, 0), one = 1;
+    if (fd < 0) fail("socket");
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
+    if (!is_udp) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    connections[i].fd = fd;
+#ifdef TLS
+    if (is_tls) connections[i].ssl = secure(fd);
+#endif
+  }
+  double began = now();
+  if (strcmp(argv[1], "hold") == 0) hold();
+  else if (strcmp(argv[1], "flood") == 0) flood(connections, count, seconds);
+  else exchange(connections, count, seconds);
   printf("{\"requests\":%ld,\"seconds\":%f}\n", answered, now() - began);
   return 0;
 }

@@ -17,6 +17,8 @@ export interface Frame {
 // runs from source, dist/ once built (where this very module may have been merged into a chunk).
 const here = fileURLToPath(new URL('.', import.meta.url));
 const library = here.replace(/[\\/]base[\\/]$/, '/').replace(/[\\/]$/, '');
+// Where source maps are on (--enable-source-maps, tsx), lines of dist/ show as the lines of src/ that they were built from.
+const libraries = [library, library.replace(/([\\/])dist$/, '$1src')];
 
 const DEPTH = 50;
 
@@ -54,7 +56,8 @@ export function userFrames(error: Error): Frame[] {
 
 function isLibrary(file: string): boolean {
   return (
-    (file.startsWith(library) && '/\\'.includes(file[library.length] ?? 'x')) || file.startsWith('node:')
+    libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||
+    file.startsWith('node:')
   );
 }
 

@@ -28,7 +28,7 @@ function choose(wanted = process.env.CURIO_DRIVER ?? ''): { driver: Driver; info
   if (wanted === 'portable') return portable('CURIO_DRIVER asks for it');
   const loaded = loadAddon();
   if (loaded.posix !== null) {
-    const reason = wanted === 'posix' ? 'CURIO_DRIVER asks for it' : 'its addon is there';
+    const reason = wanted === 'posix' ? 'CURIO_DRIVER asks for it' : `its addon is there, ${loaded.origin}`;
     posixDriver ??= new PosixDriver(loaded.posix);
     return { driver: posixDriver, info: { name: 'posix', reason, addon: loaded.file } };
   }

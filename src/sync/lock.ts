@@ -71,7 +71,12 @@ export class Lock {
     const task = admit();
     if (task === null) return refused('Lock.release()');
     if (!this.locked())
-      return fail(task, new RuntimeError('Lock.release() was called on a lock that nobody holds.'));
+      return fail(
+        task,
+        new RuntimeError(
+          'Lock.release() was called on a lock that nobody holds. Write await lock.acquire() first.',
+        ),
+      );
     this.#passOn();
     return pass(task, undefined);
   }

@@ -1,6 +1,7 @@
 // Waiting for bare descriptors and for objects that have one, on the posix driver; what the portable one says to it.
 
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -24,6 +25,18 @@ import { recorder } from '../kit/recorder.ts';
 import { posix } from '../native/addon.ts';
 
 const pipe = () => posix.pipe() as [number, number];
+
+/** A pipe as the file system makes them, for machines without the addon. */
+function namedPipe(): [number, number] {
+  const folder = mkdtempSync(join(tmpdir(), 'curio-pipe-'));
+  const path = join(folder, 'pipe');
+  execFileSync('mkfifo', [path]);
+  // The first of a pipe's two ends opens only if it does not wait for the other.
+  const input = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const output = openSync(path, constants.O_WRONLY);
+  rmSync(folder, { recursive: true });
+  return [input, output];
+}
 
 on('posix', 'bare descriptors', () => {
   test('readWait returns when there is something, and leaves it there', () =>
@@ -217,7 +230,7 @@ on('portable', 'bare descriptors', () => {
 
   test('of pipes are streams all the same', () =>
     run(async () => {
-      const [input, output] = pipe();
+      const [input, output] = namedPipe();
       const reading = new FileStream(input);
       const writing = new FileStream(output);
       const reader = await spawn(() => reading.readlines());

@@ -1,38 +1,50 @@
-// A server that runs out of descriptors: started with few of them. More clients come than there are descriptors for both
-// ends; then some leave, and those who stood in line are served.
+// A server that runs out of descriptors: started with few of them. A client comes when there is one left, which is its own end;
+// then others leave, and the one that stood in line is served.
 
-import { openConnection, run, runServer, sleep, spawn, tcpServerSocket } from 'curio';
+import { closeSync, openSync } from 'node:fs';
+import { openConnection, run, runServer, spawn, tcpServerSocket } from 'curio';
 import type { Socket } from 'curio/io';
+
+/** Takes all descriptors there are. */
+function takeAll(): number[] {
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    console.log((error as NodeJS.ErrnoException).code);
+  }
+  return taken;
+}
+
+async function answers(client: Socket, text: string): Promise<string> {
+  await client.sendall(text);
+  return String(await client.recv(100));
+}
 
 await run(async () => {
   const sock = tcpServerSocket('127.0.0.1', 0);
   await sock.ready();
   const [, port] = sock.getsockname() as [string, number];
-  let served = 0;
   const server = await spawn(runServer, sock, async (client: Socket) => {
-    served++;
     for (let data = await client.recv(100); data.length > 0; data = await client.recv(100))
       await client.sendall(data);
   });
-  const clients: Socket[] = [];
-  try {
-    for (;;) {
-      clients.push(await openConnection('127.0.0.1', port));
-      if (clients.length % 5 === 0) await sleep(0.005);
-    }
-  } catch (error) {
-    console.log((error as NodeJS.ErrnoException).code);
+  const early: Socket[] = [];
+  for (let i = 0; i < 10; i++) {
+    const client = await openConnection('127.0.0.1', port);
+    await answers(client, 'early');
+    early.push(client);
   }
-  await sleep(0.05);
-  const waiting = clients.length - served;
-  console.log(waiting > 0 ? 'some wait' : 'nobody waits');
+  const taken = takeAll();
+  closeSync(taken.pop() as number);
+  const late = await openConnection('127.0.0.1', port);
+  // The server has looked at its door more than once by then.
+  for (const client of early) console.assert((await answers(client, 'still')) === 'still');
   // The server has what these free; the client's own half would do for it too.
-  for (const client of clients.splice(0, 10)) await client.close();
-  await sleep(0.3);
-  const last = clients.at(-1) as Socket;
-  await last.sendall('served at last?');
-  console.log(String(await last.recv(100)));
+  for (const client of early) await client.close();
+  console.log(await answers(late, 'served at last'));
   console.log(server.terminated ? 'the server has ended' : 'the server goes on');
-  for (const client of clients) await client.close();
+  for (const fd of taken) closeSync(fd);
+  await late.close();
   await server.cancel();
 });

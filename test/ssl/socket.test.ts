@@ -55,8 +55,8 @@ onEachDriver('TLS', (_driver) => {
         await using bad = await createDefaultContext().wrapSocket(socket(), options);
         expect(await thrownBy(bad.connect(['127.0.0.1', port]))).toBeInstanceOf(SSLError);
         await using refused = await clientContext().wrapSocket(socket(), options);
-        expect(await refused.connectEx(['127.0.0.1', 1])).toBeGreaterThan(0);
         await server.cancel();
+        expect(await refused.connectEx(['127.0.0.1', port])).toBeGreaterThan(0);
       }));
 
     test('on a listening socket gives clients that speak TLS', () =>

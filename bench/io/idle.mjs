@@ -1,0 +1,54 @@
+// Idle connections: resident memory of the server for each of 10,000 that say nothing, beyond what it had for the
+// first 1,000. (The operating system's own share is not in it, and is the same for all.)
+
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { compile, nodeServer, pythonServers, serving } from './serving.mjs';
+
+const FIRST = 1000;
+const COUNT = 10_000;
+
+/** Lets a server collect its garbage, and gives its resident bytes. */
+async function residentOf({ name, child }) {
+  if (name !== 'C epoll' && !PYTHONS.has(name)) child.kill('SIGUSR2');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) * 1024;
+}
+
+const PYTHONS = new Set(['asyncio', 'uvloop', 'trio']);
+
+/** Opens connections that stay open until the function it gives is called. */
+async function hold(generator, port, count) {
+  const child = spawn(generator, ['hold', port, count, 1, 0].map(String), {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line === 'ready') return () => child.stdin.end();
+  }
+  throw new Error('The connections do not stand: are that many descriptors allowed? (ulimit -n)');
+}
+
+export async function idleBenchmarks(report) {
+  const generator = compile('load.c');
+  const costs = {};
+  const list = [
+    { name: 'C epoll', command: [compile('echo.c'), 'tcp'], env: {} },
+    nodeServer('net data', 'tcp'),
+    nodeServer('net for await', 'tcp'),
+    nodeServer('curio', 'tcp', { driver: 'posix' }),
+    nodeServer('curio portable', 'tcp', { driver: 'portable' }),
+    ...pythonServers('tcp'),
+  ];
+  for (const description of list) {
+    await serving([description], async ([server]) => {
+      const endFirst = await hold(generator, server.port, FIRST);
+      const before = await residentOf(server);
+      const end = await hold(generator, server.port, COUNT);
+      costs[server.name] = ((await residentOf(server)) - before) / COUNT;
+      end();
+      endFirst();
+    });
+  }
+  report.costs(`resident memory of an idle connection, of ${COUNT}`, 'B', costs, { 'net data': 0.6 });
+}

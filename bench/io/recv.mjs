@@ -1,0 +1,42 @@
+// recv alone: one connection whose client sends without end, and a server that only receives. Once in pieces of
+// 100 bytes, which are there already, and once as much as there is.
+
+import { compile, measure, nodeServer, pythonServers, serving } from './serving.mjs';
+
+const SENT = 65_536;
+
+const cases = [
+  {
+    bytes: 100,
+    peers: ['net read'],
+    unit: 'µs',
+    what: 'recv(100) of what is there: CPU a call',
+    units: SENT / 100,
+  },
+  {
+    bytes: 65_536,
+    peers: ['net data', 'net for await'],
+    unit: 'µs',
+    what: 'recv(65536): CPU a MB',
+    units: SENT / 1e6,
+  },
+];
+
+export async function recvBenchmarks(report) {
+  const generator = compile('load.c');
+  const program = compile('echo.c');
+  for (const { bytes, peers, unit, what, units } of cases) {
+    const args = [String(bytes)];
+    const list = [
+      { name: 'C epoll', command: [program, 'sink', ...args], env: {} },
+      ...peers.map((peer) => nodeServer(peer, 'sink', { args })),
+      nodeServer('curio', 'sink', { driver: 'posix', args }),
+      nodeServer('curio portable', 'sink', { driver: 'portable', args }),
+      ...pythonServers('sink', args),
+    ];
+    await serving(list, (servers) => {
+      const load = { mode: 'flood', connections: 1, bytes: SENT, units };
+      report.costs(what, unit, measure(servers, generator, load).costs, {});
+    });
+  }
+}

@@ -1,0 +1,33 @@
+/*
+ * The commands of `curio`, in the order in which `--help` shows them. Each lives in a file of its own, which is loaded
+ * only when the command is given. It must know nothing of what they do.
+ */
+
+import type { Command } from 'commander';
+
+/** A file with a command in it. */
+export interface CommandFile {
+  /**
+   * Adds the command's arguments, options and action. An action that fails throws: a `CurioError` or an error of the
+   * operating system is shown as its message, anything else with its stack.
+   */
+  define(command: Command): void;
+}
+
+export interface CommandEntry {
+  name: string;
+  /** One line for `curio --help`. */
+  summary: string;
+  load(): Promise<CommandFile>;
+}
+
+export const commands: CommandEntry[] = [
+  {
+    name: 'info',
+    summary: 'show versions, and which I/O driver runs and why',
+    load: () => import('./info.ts'),
+  },
+];
+
+/** What `curio` means when nothing follows it. */
+export const alone = ['--help'];

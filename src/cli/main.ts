@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/*
+ * The program `curio`. Everything it does is in the other files of this folder; this one belongs to the process:
+ * its arguments, its output, its exit code.
+ */
+
+import { commandLine } from './command-line.ts';
+
+// `curio … | head` ends the reader first. There is nobody left to write to, and nothing wrong.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+process.exitCode = await commandLine(process.argv.slice(2));
