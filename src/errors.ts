@@ -98,6 +98,13 @@ export class TaskError extends CurioError {
   }
 }
 
+/** A task was ended from outside in the middle of whatever it did: by the monitor's `kill`, or a hard timeout. */
+export class TaskKilled extends CurioError {
+  static {
+    identify(this, 'TaskKilled', 'ERR_CURIO_TASK_KILLED');
+  }
+}
+
 /** A task began a second blocking operation while its first was still waiting. */
 export class TaskBusyError extends CurioError {
   static {

@@ -12,6 +12,7 @@ import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
 import { Core } from './kernel/core.ts';
+import { introduce } from './kernel/live.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
 import { TraceRecorder } from './recording/trace.ts';
@@ -93,6 +94,7 @@ export class Kernel implements AsyncDisposable {
       ready: options.ready,
     });
     this.#core.owner = this;
+    introduce(this, this.#core);
     this.#runs = new Runs(this.#core);
   }
 

@@ -24,10 +24,13 @@ import {
   WriteResourceBusy,
 } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
-import { callingTask, outsideTasks } from './kernel/context.ts';
+import { callingTask, outsideTasks, prepareContext } from './kernel/context.ts';
 import { FREE_OPERATIONS } from './kernel/core.ts';
 import { waitForPromise } from './kernel/future.ts';
+import { coreOf, liveCores } from './kernel/live.ts';
 import { Observer } from './kernel/observers.ts';
+import { suspendedStack } from './kernel/probe.ts';
+import { pulse } from './kernel/pulse.ts';
 import {
   type Claim,
   RESUME_CLAIM,
@@ -38,7 +41,7 @@ import {
   type TaskState,
   type Waitable,
 } from './kernel/record.ts';
-import { handled, refuse } from './kernel/rejection.ts';
+import { composite, handled, refuse } from './kernel/rejection.ts';
 import { taskTable, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
@@ -50,14 +53,16 @@ import type { Task } from './task.ts';
 export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
   callingTask,
-  handled,
+  composite as handled,
   Observer,
   outsideTasks,
   overdue,
+  pulse,
   RESUME_CLAIM,
   RESUME_ERROR,
   RESUME_VALUE,
   refuse,
+  suspendedStack,
   TaskList,
   TaskRecord,
   TimeoutFrame,
@@ -536,6 +541,38 @@ export function release(task: TaskRecord): void {
 /** Tells activations about the trap at hand. Costs nothing while there are none. */
 export function note(task: TaskRecord, name: string, args: unknown[]): void {
   if (task.core.observers?.traps) task.trap = { name, args };
+}
+
+// ---- For who looks at kernels from outside any task --------------------------------------------
+
+/** Every live task of one kernel, oldest first; of all that run in this thread if none is given. */
+export function tasksOf(kernel?: Kernel): TaskRecord[] {
+  if (kernel === undefined) return [...liveCores].flatMap((core) => [...core.tasks]);
+  return [...(coreOf(kernel)?.tasks ?? [])];
+}
+
+/** Makes a task in a kernel that may not run yet. */
+export function spawnIn(kernel: Kernel, name: string, fn: AnyFunction): TaskRecord {
+  const core = coreOf(kernel);
+  if (core === undefined) throw new TypeError(`This wants a Kernel, not ${describe(kernel)}.`);
+  prepareContext();
+  return core.spawn(null, fn, [], { daemon: true, name });
+}
+
+/** Logs with the logger of a kernel. */
+export function reportIn(kernel: Kernel, level: LogLevel, message: string): void {
+  const core = coreOf(kernel);
+  if (core !== undefined) logTo(core.reports.logger, level, message);
+}
+
+/** Ends a task in the middle of whatever it does. False if it has ended already. */
+export function killTask(task: TaskRecord, exc: unknown): boolean {
+  return task.core.kill(task, exc);
+}
+
+/** To be called when code of this thread has been cut off, and every microtask with it. */
+export function mendKernels(): void {
+  for (const core of liveCores) core.mend();
 }
 
 // ---- Readiness of descriptors and sockets -------------------------------------------------

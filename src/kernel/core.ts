@@ -30,9 +30,12 @@ import { publishCancelled, publishCreated, publishTerminated } from './channels.
 import { type Clock, realClock } from './clock.ts';
 import { Deadlines, earlier } from './deadlines.ts';
 import { DeadlockWatch } from './deadlock.ts';
+import { subscribeAgain } from './future.ts';
 import { KeepAlive } from './keepalive.ts';
+import { liveCores } from './live.ts';
 import { Observers } from './observers.ts';
 import { Patience } from './patience.ts';
+import { beat, pause } from './pulse.ts';
 import {
   type Claim,
   RESUME_CLAIM,
@@ -322,6 +325,7 @@ export class Core {
   #begin(record: TaskRecord): void {
     this.running = record;
     this.free = 0;
+    beat(record.id);
     if (!this.#armed) this.#arm();
   }
 
@@ -359,6 +363,7 @@ export class Core {
     if (record === null) return;
     // No microtask is left, and the task has not blocked: it awaits a promise that is not ours.
     this.running = null;
+    pause();
     record.state = 'PROMISE_WAIT';
     record.operation = '';
     if (record.timeoutAt !== null) this.#deadlines.set(record, record.timeoutAt);
@@ -373,6 +378,7 @@ export class Core {
 
   /** Lets the event loop have its turn before the next task. */
   #breathe(): void {
+    pause();
     if (this.#breathing) return;
     this.#breathing = true;
     setImmediate(this.#onBreath);
@@ -389,6 +395,7 @@ export class Core {
   /** No task is ready. */
   #rest(): void {
     this.resting = true;
+    pause();
     this.keepAlive.rest();
     const next = this.#deadlines.next;
     if (next === null) {
@@ -540,9 +547,31 @@ export class Core {
     this.terminate(record, true, exc);
   }
 
+  /**
+   * Ends a task in the middle of whatever it does. What of it still runs finds that it has ended at its next operation.
+   * False if it has ended already.
+   */
+  kill(record: TaskRecord, exc: unknown): boolean {
+    if (record.terminated) return false;
+    if (record.promise !== null) this.#takeBack(record);
+    this.terminate(record, true, exc);
+    return true;
+  }
+
+  /** Code of this thread has been cut off from outside, and every microtask with it. Wakes whoever waited for one of ours. */
+  mend(): void {
+    this.#armed = false;
+    if (this.running !== null) this.#arm();
+    for (const record of this.tasks) subscribeAgain(record);
+  }
+
   /** Takes back an operation that nobody will ever get the result of. */
   #withdraw(record: TaskRecord): void {
     this.reports.neverAwaited(record);
+    this.#takeBack(record);
+  }
+
+  #takeBack(record: TaskRecord): void {
     const claim =
       record.state === 'READY' && record.resumeMode === RESUME_CLAIM ? (record.resumeWith as Claim) : null;
     record.waitingIn?.remove(record);
@@ -576,6 +605,7 @@ export class Core {
   begin(main: TaskRecord | null): Promise<void> {
     this.#main = main;
     this.active = true;
+    liveCores.add(this);
     this.#burst.afterRest();
     this.deadlock.begin();
     return new Promise((resolve) => {
@@ -593,6 +623,8 @@ export class Core {
   }
 
   #stop(): void {
+    pause();
+    liveCores.delete(this);
     this.active = false;
     this.resting = false;
     this.running = null;
