@@ -20,13 +20,12 @@ export function page(nonce: string): string {
 <header>
 <h1>Curio</h1><span class="dim" id="title"></span>
 <div id="counts"></div>
-<span class="gap"></span>
-<input id="filter" type="search" placeholder="Filter by name or number" aria-label="Filter">
-<button id="pause">Pause</button><button id="theme">Light or dark</button>
+<input id="filter" type="search" placeholder="Name or number" aria-label="Filter">
+<button id="pause">Pause</button><button id="theme">Theme</button>
 </header>
 <div id="banner" role="alert" hidden></div>
 <main>
-<div class="head"><span>Task</span><span>Name</span><span>State</span><span>Turns</span><span>Waits for</span><span id="when">The last minute: turns (green), waits by colour</span></div>
+<div class="head" id="head"><span>Task</span><span>Name</span><span>State</span><span>Turns</span><span>Waits for</span><span id="when">The last minute: turns (green), waits by colour</span></div>
 <div id="scroll" tabindex="0"><div id="spacer"></div><div id="empty" class="empty">No tasks.</div></div>
 <canvas id="timeline"></canvas>
 </main>

@@ -118,8 +118,9 @@ function render() {
 
 // ---- The timeline ----
 function draw(from, to) {
+  $('head').style.paddingRight = scroll.offsetWidth - scroll.clientWidth + 'px';
   const head = $('when').getBoundingClientRect(), box = scroll.getBoundingClientRect(), ratio = devicePixelRatio || 1;
-  const width = Math.max(10, head.width - 14), height = box.height;
+  const width = Math.max(10, head.width - 8), height = box.height;
   canvas.style.left = head.left - scroll.parentElement.getBoundingClientRect().left + 'px';
   canvas.style.top = box.top - scroll.parentElement.getBoundingClientRect().top + 'px';
   canvas.style.width = width + 'px'; canvas.style.height = height + 'px';

@@ -27,9 +27,9 @@ button, input { font: inherit; color: inherit; background: var(--panel); border:
 button { cursor: pointer; } button:hover { background: var(--hover); } button:disabled { opacity: .5; cursor: default; }
 button.danger { color: var(--alarm); border-color: var(--alarm); }
 header { grid-column: 1 / 3; display: flex; gap: 10px; align-items: center; padding: 8px 14px; border-bottom: 1px solid var(--line);
-  background: var(--panel); flex-wrap: wrap; }
-header h1 { font-size: 15px; margin: 0; } header .dim { color: var(--dim); } header .gap { flex: 1; }
-#counts { display: flex; gap: 6px; flex-wrap: wrap; }
+  background: var(--panel); }
+header h1 { font-size: 15px; margin: 0; } header .dim { color: var(--dim); } #title { white-space: nowrap; } header > button { white-space: nowrap; }
+#counts { display: flex; gap: 6px; flex-wrap: wrap; flex: 1; min-width: 0; } #filter { width: 190px; }
 #counts button { display: flex; gap: 5px; align-items: center; padding: 1px 8px; border-radius: 99px; font-size: 12px; }
 #counts button[aria-pressed=true] { border-color: var(--accent); background: var(--chosen); }
 .dot { width: 8px; height: 8px; border-radius: 50%; background: var(--c, var(--dim)); display: inline-block; flex: none; }
@@ -37,9 +37,10 @@ header h1 { font-size: 15px; margin: 0; } header .dim { color: var(--dim); } hea
   white-space: pre-wrap; } #banner[hidden] { display: none; }
 main { position: relative; min-width: 0; min-height: 0; display: grid; grid-template-rows: auto 1fr; }
 .head, .row { display: grid; grid-template-columns: 74px minmax(130px, 1fr) 132px 62px minmax(90px, 170px) 40%; align-items: center; }
-.head { padding-right: 14px; color: var(--dim); border-bottom: 1px solid var(--line); font-size: 12px; height: 26px; }
+.head { color: var(--dim); border-bottom: 1px solid var(--line); font-size: 12px; height: 26px; }
 .head > *, .row > * { padding: 0 7px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 #scroll { position: relative; overflow-y: scroll; overflow-x: hidden; min-height: 0; outline: none; }
+.row[hidden] { display: none; }
 .row { position: absolute; left: 0; right: 0; height: 22px; cursor: pointer; }
 .row:hover { background: var(--hover); } .row.chosen { background: var(--chosen); }
 .row .id, .row .rate { text-align: right; color: var(--dim); font-variant-numeric: tabular-nums; }
@@ -49,7 +50,7 @@ main { position: relative; min-width: 0; min-height: 0; display: grid; grid-temp
 aside { border-left: 1px solid var(--line); background: var(--panel); overflow: auto; padding: 12px 14px; min-height: 0; }
 aside h2 { font-size: 13px; margin: 14px 0 6px; } aside h2:first-child { margin-top: 0; }
 aside table { border-collapse: collapse; width: 100%; } aside td { padding: 1px 8px 1px 0; vertical-align: top; } aside td:first-child { color: var(--dim); }
-pre { background: var(--ground); border: 1px solid var(--line); border-radius: 5px; padding: 8px; overflow: auto; font: 12px/1.45 ui-monospace, monospace; margin: 4px 0; }
+pre { background: var(--ground); border: 1px solid var(--line); border-radius: 5px; padding: 8px; overflow: auto; max-height: 40vh; font: 12px/1.45 ui-monospace, monospace; margin: 4px 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .thing { border: 1px solid var(--line); border-radius: 5px; padding: 6px 8px; margin: 5px 0; } .thing.circle { border-color: var(--alarm); background: var(--alarm-ground); }
 .thing b { font-weight: 600; } .thing .dim { color: var(--dim); } a.task { color: var(--accent); cursor: pointer; text-decoration: none; } a.task:hover { text-decoration: underline; }
 .empty { color: var(--dim); padding: 20px; }
