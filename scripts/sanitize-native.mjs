@@ -93,7 +93,13 @@ try {
   copyInto(folder);
   const native = test(folder, ['test/native']);
   // With the driver on top: tasks and cancellation, several kernels, several threads.
-  const above = test(folder, ['test/io', 'test/socket.test.ts', 'test/network.test.ts', '-t', 'posix|bare descriptors']);
+  const above = test(folder, [
+    'test/io',
+    'test/socket.test.ts',
+    'test/network.test.ts',
+    '-t',
+    'posix|bare descriptors',
+  ]);
   const found = readdirSync(reports).flatMap((name) => complaints(readFileSync(join(reports, name), 'utf8')));
   for (const record of found) console.error(record);
   console.log(`curio: sanitizers have ${found.length === 0 ? 'nothing' : `${found.length} things`} to say`);

@@ -5,7 +5,7 @@
 
 import { Activation } from './activation.ts';
 import { type Callable, callable, describe, isOptions } from './base/callable.ts';
-import { type Logger, logTo, stderrLogger } from './base/logger.ts';
+import { type Logger, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
 import { schedtrace } from './debug.ts';
 import { RuntimeError } from './errors.ts';
@@ -15,6 +15,7 @@ import { Core } from './kernel/core.ts';
 import { introduce } from './kernel/live.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
+import { Monitor, type MonitorOptions } from './monitor/monitor.ts';
 import { TraceRecorder } from './recording/trace.ts';
 import { Task } from './task.ts';
 
@@ -49,7 +50,7 @@ export interface KernelOptions {
 /** Options of `run()`. */
 export interface RunOptions extends KernelOptions {
   /** Start the monitor together with the kernel. */
-  withMonitor?: boolean | { host?: string | undefined; port?: number | undefined } | undefined;
+  withMonitor?: boolean | MonitorOptions | undefined;
   /** Aborting it cancels the main task. */
   signal?: AbortSignal | undefined;
 }
@@ -227,12 +228,8 @@ export function run(...call: unknown[]): Promise<unknown> {
   const [target, ...args] = call;
   const fn = callable(target, 'run') as () => unknown;
   const { signal, withMonitor, ...kernelOptions } = options;
-  if (withMonitor ?? process.env.CURIOMONITOR === '1') {
-    logTo(
-      options.logger ?? stderrLogger,
-      'warn',
-      'This version of Curio has no monitor yet: the program runs without one.',
-    );
-  }
-  return new Kernel(kernelOptions).run({ shutdown: true, signal }, fn, ...(args as []));
+  const kernel = new Kernel(kernelOptions);
+  if (withMonitor ?? process.env.CURIOMONITOR === '1')
+    new Monitor(kernel, typeof withMonitor === 'object' ? withMonitor : {});
+  return kernel.run({ shutdown: true, signal }, fn, ...(args as []));
 }

@@ -9,6 +9,7 @@ const floors = [
   ['base/', 'errors.ts'],
   ['kernel/'],
   ['traps.ts'],
+  ['stall/'],
   ['public/', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
   [
     'time.ts',
@@ -114,7 +115,7 @@ test('the rules see what they are there to see', () => {
     'cancel.ts': `const later = () => import('./local.ts');`,
   });
   expect(climbing(bad)).toEqual([
-    'src/queue.ts:2 is on floor 4 and imports src/run.ts from floor 9 above it',
+    'src/queue.ts:2 is on floor 5 and imports src/run.ts from floor 10 above it',
   ]);
   expect(overTheWall(bad)).toEqual([
     'src/queue.ts:1 imports src/kernel/kernel.ts, which only kernel/, traps.ts, run.ts may',
