@@ -34,7 +34,8 @@ export type Message =
       /** All tasks, or those that have changed. */
       tasks: Task[];
       gone: number[];
-      waits: unknown[];
+      /** Who waits for whom; null if nothing has changed. */
+      waits: unknown[] | null;
       circles: number[][];
     };
 
@@ -47,6 +48,7 @@ export class Feed {
   readonly #link: Link;
   readonly #pages = new Set<(message: Message) => void>();
   #known = new Map<number, Task>();
+  #waits: unknown[] = [];
   #last: Message | null = null;
   #looking = false;
 
@@ -63,7 +65,9 @@ export class Feed {
   }
 
   #whole(last: Message): Message {
-    return 'lost' in last ? last : { ...last, full: true, tasks: [...this.#known.values()], gone: [] };
+    return 'lost' in last
+      ? last
+      : { ...last, full: true, tasks: [...this.#known.values()], gone: [], waits: this.#waits };
   }
 
   async #look(): Promise<void> {
@@ -98,8 +102,21 @@ export class Feed {
     const changed = tasks.filter((task) => !isDeepStrictEqual(known.get(task.id), task));
     const gone = [...known.keys()].filter((id) => !next.has(id));
     const before = this.#last !== null && 'time' in this.#last ? this.#last.time : time;
+    const sameWaits = isDeepStrictEqual(this.#waits, waits);
     this.#known = next;
+    this.#waits = waits;
     const full = known.size === 0;
-    return { full, pid, time, period: time - before, running, stuck, tasks: changed, gone, waits, circles };
+    return {
+      full,
+      pid,
+      time,
+      period: time - before,
+      running,
+      stuck,
+      tasks: changed,
+      gone,
+      waits: sameWaits ? null : waits,
+      circles,
+    };
   }
 }
