@@ -2,7 +2,7 @@
  * `curio dashboard`: the tasks of a program in a browser. It must not know what the page shows.
  */
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { connectToMonitor } from './dashboard/link.ts';
 import { serveDashboard } from './dashboard/server.ts';
 
@@ -15,7 +15,11 @@ const MONITOR: Where = { host: '127.0.0.1', port: 48802 };
 
 export function define(command: Command): void {
   command
-    .argument('[monitor]', 'host:port of the monitor', whereFrom, MONITOR)
+    .addArgument(
+      new Argument('[monitor]', 'host:port of the monitor')
+        .argParser(whereFrom)
+        .default(MONITOR, `${MONITOR.host}:${MONITOR.port}`),
+    )
     .option('-p, --port <port>', 'where to serve the page; 0 for any port that is free', portFrom, 0)
     .addHelpText(
       'after',
@@ -39,7 +43,8 @@ function portFrom(text: string): number {
 }
 
 function whereFrom(text: string): Where {
-  const match = /^(?:(.+):)?(\d+)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('Write host:port, or a port.');
-  return { host: match[1] ?? MONITOR.host, port: portFrom(match[2]!) };
+  const match = /^(.+):(\d+)$/.exec(text);
+  if (match === null)
+    throw new InvalidArgumentError(`Write host:port, such as ${MONITOR.host}:${MONITOR.port}.`);
+  return { host: match[1]!.replace(/^\[(.*)\]$/, '$1'), port: portFrom(match[2]!) };
 }
