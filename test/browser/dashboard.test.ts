@@ -119,7 +119,7 @@ for (const scheme of ['light', 'dark'] as const) {
         let n = 0; for (let i = 3; i < d.length; i += 4) if (d[i] > 0) n++; return n; })()`;
       expect(await page.evaluate(painted)).toBeGreaterThan(1000);
       if (process.env.CURIO_SCREENSHOTS !== undefined) {
-        await new Promise((resolve) => setTimeout(resolve, 14_000));
+        await new Promise((resolve) => setTimeout(resolve, 9_000));
         await page.screenshot({ path: `docs/dashboard-${scheme}.png` });
       }
     }));

@@ -28,7 +28,7 @@ export function linkToHere(): Here {
       if (command === 'ps') return answer('', { ...takeSnapshot(), stuck: here.stuck });
       if (command === 'waiters') return answer('', waitersOf(tasks));
       if (task === undefined) return answer(`No task ${argument}`, null);
-      if (command === 'where') return answer(task.traceback(), null);
+      if (command === 'where') return answer(task.traceback().replaceAll(`${process.cwd()}/`, ''), null);
       if (command === 'cancel') requestCancel(task, (await import('curio')).TaskCancelled, null);
       return answer(`Cancelling task ${argument}`, null);
     },

@@ -36,8 +36,8 @@ export function page(nonce: string): string {
 <h2>Stack</h2>
 <pre id="stack"></pre>
 <button id="again">Look again</button> <button id="cancel" class="danger">Cancel</button>
-<div id="said"></div>
 </section>
+<div id="said" role="status"></div>
 <h2>Locks, queues and other things waited for</h2>
 <div id="things"></div>
 </aside>

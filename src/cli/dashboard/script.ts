@@ -194,7 +194,7 @@ function banner() {
   set($('banner'), lines.join('\n'));
 }
 
-function choose(id) { chosen = id; detailOf = null; dirty = true; stack(); render(); }
+function choose(id) { chosen = id; set($('said'), ''); detailOf = null; dirty = true; stack(); render(); }
 
 function link(id, name) {
   const a = el('a', 'task', id + ' ' + name);
