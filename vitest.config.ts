@@ -27,12 +27,21 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/examples.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/examples.test.ts', 'test/browser/**'],
+        },
       },
       {
         extends: true,
         // Programs in processes of their own, one after the other: slow on a busy machine.
         test: { name: 'examples', include: ['test/examples.test.ts'], testTimeout: 120_000 },
+      },
+      {
+        extends: true,
+        // Wants Chromium: npm run test:browser.
+        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000 },
       },
     ],
   },

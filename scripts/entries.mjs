@@ -33,8 +33,12 @@ export const entries = Object.fromEntries(
   Object.entries(all).filter(([, source]) => existsSync(root + source)),
 );
 
-/** What the package lets people run, in the same way; nobody imports it. */
-export const programs = { 'cli/main': 'src/cli/main.ts' };
+/** What the package lets people run, and what its own threads run, in the same way; nobody imports it. */
+export const programs = {
+  'cli/main': 'src/cli/main.ts',
+  'stall/thread': 'src/stall/thread.ts',
+  'monitor/server': 'src/monitor/server.ts',
+};
 
 /**
  * What a user writes to import an entry.

@@ -118,10 +118,7 @@ export function checkCancellation<E = CancelledError>(excType?: ErrorType<E>): P
   note(task, 'checkCancellation', [excType]);
   const pending = task.pending;
   if (pending === null || (excType !== undefined && !(pending instanceof excType))) return pass(task, null);
-  if (task.shield === 0) {
-    task.pending = null;
-    return fail(task, pending);
-  }
+  if (task.shield === 0) return fail(task, task.core.takePending(task, 'checkCancellation()'));
   if (excType !== undefined) task.pending = null;
   return pass(task, pending as E);
 }

@@ -13,6 +13,14 @@ import { CancelledError, TaskTimeout } from './errors.ts';
 import type { Task } from './task.ts';
 import { report, TaskRecord } from './traps.ts';
 
+export { FlightRecorder, type FlightRecorderOptions, flightRecorder } from './recording/flight.ts';
+export {
+  type Cancellation,
+  CancellationLedger,
+  type CancellationsOptions,
+  cancellations,
+} from './recording/ledger.ts';
+
 /** Options of every debugger. */
 export interface DebugOptions {
   /** The names of the tasks to report on; others are left out. */

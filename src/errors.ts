@@ -131,6 +131,13 @@ export class TaskError extends CurioError {
   }
 }
 
+/** A task was ended from outside in the middle of whatever it did: by the monitor's `kill`, or a hard timeout. */
+export class TaskKilled extends CurioError {
+  static {
+    identify(this, 'TaskKilled', 'ERR_CURIO_TASK_KILLED');
+  }
+}
+
 /** A task began a second blocking operation while its first was still waiting. */
 export class TaskBusyError extends CurioError {
   static {
@@ -143,6 +150,8 @@ export class DeadlockError extends CurioError {
   static {
     identify(this, 'DeadlockError', 'ERR_CURIO_DEADLOCK');
   }
+  /** The ids of tasks that wait for each other in a circle, each for the next and the last for the first; as many as there are. */
+  circles: number[][] = [];
 }
 
 /** Synchronous I/O was asked of an object that has only asynchronous I/O. */

@@ -70,7 +70,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   /** Those whose cancellation the group itself asked for. */
   readonly #cancelled = new Set<Task<T>>();
   /** Tasks in `nextDone()` or `join()`. */
-  readonly #waiting = new TaskList();
+  readonly #waiting = new TaskList(this);
   /** How many of the finished are reserved for a task that has been woken and has not run yet. */
   #reserved = 0;
   #joined = false;
@@ -235,6 +235,15 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (this.#running.size > this.#waiting.length + 1) return true;
     for (const task of this.#running) if (task !== caller && task.list !== this.#waiting) return true;
     return false;
+  }
+
+  /** @internal Who must end before a task goes on that waits here: any one of these. */
+  holders(): Iterable<TaskRecord> {
+    return this.#alive();
+  }
+
+  toString(): string {
+    return `TaskGroup(${this.#running.size} running, ${this.#finished.size} ended, ${this.#daemons.size} daemons)`;
   }
 
   // ---- Collecting them one by one ----

@@ -73,9 +73,9 @@ class Offers<T> extends TaskList {
 export class Queue<T> implements AsyncIterable<T> {
   readonly maxsize: number;
   readonly #store: Store<T>;
-  readonly #getters = new TaskList();
-  readonly #putters = new Offers<T>();
-  readonly #joiners = new TaskList();
+  readonly #getters = new TaskList(this);
+  readonly #putters = new Offers<T>(this);
+  readonly #joiners = new TaskList(this);
   #reserved = 0;
   #unfinished = 0;
 

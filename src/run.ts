@@ -5,16 +5,19 @@
 
 import { Activation } from './activation.ts';
 import { type Callable, callable, describe, isOptions } from './base/callable.ts';
-import { type Logger, logTo, stderrLogger } from './base/logger.ts';
+import { type Logger, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
 import { schedtrace } from './debug.ts';
 import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
 import { Core } from './kernel/core.ts';
+import { introduce } from './kernel/live.ts';
 import type { TaskClass } from './kernel/record.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
+import { Monitor, type MonitorOptions } from './monitor/monitor.ts';
+import { TraceRecorder } from './recording/trace.ts';
 import { Task } from './task.ts';
 
 export type { Logger } from './base/logger.ts';
@@ -39,6 +42,8 @@ export interface KernelOptions {
   logger?: Logger | undefined;
   /** Capture a stack at each blocking operation, for `where()` and `traceback()`. Default: what CURIO_STACKS says. */
   stacks?: boolean | undefined;
+  /** Write all that tasks do to this file, for ui.perfetto.dev and chrome://tracing. */
+  record?: string | undefined;
   /** @internal */
   ready?: TaskList;
 }
@@ -46,7 +51,7 @@ export interface KernelOptions {
 /** Options of `run()`. */
 export interface RunOptions extends KernelOptions {
   /** Start the monitor together with the kernel. */
-  withMonitor?: boolean | { host?: string | undefined; port?: number | undefined } | undefined;
+  withMonitor?: boolean | MonitorOptions | undefined;
   /** Aborting it cancels the main task. */
   signal?: AbortSignal | undefined;
 }
@@ -81,6 +86,7 @@ export class Kernel implements AsyncDisposable {
     this.#makers = [
       ...asList(debug).map(debuggerMaker),
       ...asList(options.activations ?? []).map(activationMaker),
+      ...recorders(options.record),
     ];
     this.#core = new Core({
       taskClass: checkTaskClass(options.taskClass ?? Task),
@@ -90,6 +96,7 @@ export class Kernel implements AsyncDisposable {
       ready: options.ready,
     });
     this.#core.owner = this;
+    introduce(this, this.#core);
     this.#runs = new Runs(this.#core);
   }
 
@@ -190,6 +197,13 @@ function asList<T>(option: T | readonly T[]): readonly T[] {
   return Array.isArray(option) ? option : [option as T];
 }
 
+function recorders(path: string | undefined): Maker[] {
+  if (path === undefined) return [];
+  if (typeof path !== 'string' || path === '')
+    throw new TypeError(`run({ record }) wants the name of a file, not ${describe(path)}.`);
+  return [() => new TraceRecorder(path)];
+}
+
 function activationMaker(entry: ActivationLike): Maker {
   if (entry instanceof Activation) return () => entry;
   if (entry === Activation || (typeof entry === 'function' && entry.prototype instanceof Activation)) {
@@ -236,12 +250,8 @@ export function run(...call: unknown[]): Promise<unknown> {
   const [target, ...args] = call;
   const fn = callable(target, 'run') as () => unknown;
   const { signal, withMonitor, ...kernelOptions } = options;
-  if (withMonitor ?? process.env.CURIOMONITOR === '1') {
-    logTo(
-      options.logger ?? stderrLogger,
-      'warn',
-      'This version of Curio has no monitor yet: the program runs without one.',
-    );
-  }
-  return new Kernel(kernelOptions).run({ shutdown: true, signal }, fn, ...(args as []));
+  const kernel = new Kernel(kernelOptions);
+  if (withMonitor ?? process.env.CURIOMONITOR === '1')
+    new Monitor(kernel, typeof withMonitor === 'object' ? withMonitor : {});
+  return kernel.run({ shutdown: true, signal }, fn, ...(args as []));
 }

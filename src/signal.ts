@@ -154,7 +154,7 @@ abstract class SignalSource implements Disposable {
  */
 export class SignalEvent extends SignalSource {
   #set = false;
-  readonly #waiting = new SignalWaiters();
+  readonly #waiting = new SignalWaiters(this);
 
   /** @param signals names such as `'SIGHUP'`; any of them sets the event */
   constructor(...signals: (NodeJS.Signals | number)[]) {
@@ -212,7 +212,7 @@ export class SignalEvent extends SignalSource {
  */
 export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Signals> {
   readonly #arrived = new Deque<NodeJS.Signals>();
-  readonly #waiting = new SignalWaiters();
+  readonly #waiting = new SignalWaiters(this);
   #reserved = 0;
 
   readonly #claim: Claim = {

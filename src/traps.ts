@@ -24,41 +24,53 @@ import {
   TaskTimeout,
   WriteResourceBusy,
 } from './errors.ts';
-import { callingTask, outsideTasks } from './kernel/context.ts';
+import type { Clock } from './kernel/clock.ts';
+import { callingTask, outsideTasks, prepareContext } from './kernel/context.ts';
 import { FREE_OPERATIONS } from './kernel/core.ts';
 import { waitForPromise } from './kernel/future.ts';
+import { coreOf, liveCores } from './kernel/live.ts';
+import { Observer } from './kernel/observers.ts';
+import { suspendedStack } from './kernel/probe.ts';
+import { pulse } from './kernel/pulse.ts';
 import {
   type Claim,
   RESUME_CLAIM,
   RESUME_ERROR,
   RESUME_VALUE,
+  type Subject,
   TaskRecord,
   type TaskState,
   type Waitable,
 } from './kernel/record.ts';
-import { handled, refuse } from './kernel/rejection.ts';
-import { title } from './kernel/reports.ts';
+import { composite, handled, refuse } from './kernel/rejection.ts';
+import { taskTable, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
 import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
+import { type Wait, type WaitGraph, waitGraph, waitReport } from './kernel/waits.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
 
-export type { Claim, TaskState, Waitable };
+export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
   callingTask,
-  handled,
+  composite as handled,
+  Observer,
   outsideTasks,
   overdue,
+  pulse,
   RESUME_CLAIM,
   RESUME_ERROR,
   RESUME_VALUE,
   refuse,
+  suspendedStack,
   TaskList,
   TaskRecord,
   TimeoutFrame,
   title,
   WaitSlot,
+  waitGraph,
+  waitReport,
 };
 
 const DONE = Promise.resolve();
@@ -227,7 +239,7 @@ export function sleep(seconds: number): Promise<number> {
   const refusal = core.beginBlocking(task, 'sleep()');
   if (refusal !== null) return refusal;
   checkSeconds(seconds, 'sleep');
-  if (core.observers !== null) task.trap = { name: 'sleep', args: [seconds] };
+  if (core.observers?.traps) task.trap = { name: 'sleep', args: [seconds] };
   if (seconds <= 0) return core.yieldTurn(task, RESUME_CLAIM, CLOCK);
   // Infinity is no deadline: only a cancellation ends that sleep.
   if (seconds !== NEVER) task.sleepUntil = core.clock.now() + seconds;
@@ -326,9 +338,7 @@ export function refused(operation: string): Promise<never> {
   const task = callingTask();
   if (task === undefined || task.terminated || !yieldsToCancellation(task))
     return refuse(outsideError(operation));
-  const exc = task.pending;
-  task.pending = null;
-  return refuse(exc);
+  return refuse(task.core.takePending(task, operation));
 }
 
 export function outsideError(operation: string): RuntimeError {
@@ -346,7 +356,7 @@ export function begin(task: TaskRecord, operation: string): Promise<never> | nul
 
 /** Blocks the calling task in `waitable`; to be called right after `begin`. */
 export function block<T>(task: TaskRecord, state: TaskState, waitable: Waitable): Promise<T> {
-  if (task.core.observers !== null) task.trap = { name: 'schedulerWait', args: [waitable, state] };
+  if (task.core.observers?.traps) task.trap = { name: 'schedulerWait', args: [waitable, state] };
   return task.core.suspend(task, state, waitable);
 }
 
@@ -436,7 +446,7 @@ export function awaitEnd<T>(
   const refusal = begin(caller, operation);
   if (refusal !== null) return refusal;
   let waiting = task[list];
-  if (waiting === null) task[list] = waiting = new TaskList();
+  if (waiting === null) task[list] = waiting = new TaskList(task);
   return block(caller, 'TASK_JOIN', waiting);
 }
 
@@ -513,6 +523,21 @@ export function elsewhere(): Away | null {
   return there !== null && callingTask() === undefined ? there : null;
 }
 
+/** Every live task of the kernel a task belongs to, oldest first; that task itself may have ended. */
+export function tasksBeside(task: TaskRecord): TaskRecord[] {
+  return [...task.core.tasks];
+}
+
+/** Those tasks as a table, in the columns of the monitor's `ps`. */
+export function taskTableOf(task: TaskRecord): string {
+  return taskTable(task.core.tasks, task.core.clock.now());
+}
+
+/** The clock of the kernel a task belongs to. */
+export function clockOf(task: TaskRecord): Clock {
+  return task.core.clock;
+}
+
 /** Registers what the caller's kernel must close when it shuts down, in order. */
 export function atShutdown(task: TaskRecord, hook: () => unknown): void {
   task.core.hooks.push(hook);
@@ -529,7 +554,39 @@ export function release(task: TaskRecord): void {
 
 /** Tells activations about the trap at hand. Costs nothing while there are none. */
 export function note(task: TaskRecord, name: string, args: unknown[]): void {
-  if (task.core.observers !== null) task.trap = { name, args };
+  if (task.core.observers?.traps) task.trap = { name, args };
+}
+
+// ---- For who looks at kernels from outside any task --------------------------------------------
+
+/** Every live task of one kernel, oldest first; of all that run in this thread if none is given. */
+export function tasksOf(kernel?: Kernel): TaskRecord[] {
+  if (kernel === undefined) return [...liveCores].flatMap((core) => [...core.tasks]);
+  return [...(coreOf(kernel)?.tasks ?? [])];
+}
+
+/** Makes a task in a kernel that may not run yet. */
+export function spawnIn(kernel: Kernel, name: string, fn: AnyFunction): TaskRecord {
+  const core = coreOf(kernel);
+  if (core === undefined) throw new TypeError(`This wants a Kernel, not ${describe(kernel)}.`);
+  prepareContext();
+  return core.spawn(null, fn, [], { daemon: true, name });
+}
+
+/** Logs with the logger of a kernel. */
+export function reportIn(kernel: Kernel, level: LogLevel, message: string): void {
+  const core = coreOf(kernel);
+  if (core !== undefined) logTo(core.reports.logger, level, message);
+}
+
+/** Ends a task in the middle of whatever it does. False if it has ended already. */
+export function killTask(task: TaskRecord, exc: unknown): boolean {
+  return task.core.kill(task, exc);
+}
+
+/** To be called when code of this thread has been cut off, and every microtask with it. */
+export function mendKernels(): void {
+  for (const core of liveCores) core.mend();
 }
 
 // ---- Readiness of descriptors and sockets -------------------------------------------------
@@ -602,7 +659,7 @@ export function waitReady(
   const refusal = begin(task, operation);
   if (refusal !== null) return refusal;
   if (readiness[direction].task !== null) return refuse(busy(readiness, direction));
-  if (task.core.observers !== null)
+  if (task.core.observers?.traps)
     task.trap = { name: direction === 'reader' ? 'readWait' : 'writeWait', args: [readiness] };
   return task.core.suspend(task, direction === 'reader' ? 'READ_WAIT' : 'WRITE_WAIT', readiness[direction]);
 }

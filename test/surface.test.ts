@@ -52,6 +52,7 @@ const constants: Record<string, RegExp> = {
   ssl: /^(CERT|OP|PROTOCOL|VERIFY)_/,
 };
 
+const killed = 'what a task fails with that the monitor, or a hard timeout, has killed';
 const connectionError = 'what AuthenticationError is a kind of, and what a broken connection throws';
 
 /** What the contract does not name, and why it is there. */
@@ -61,13 +62,21 @@ const extras: Record<string, Record<string, string>> = {
     Guard: 'names the type of what acquire() gives',
     TimeoutScope: 'names the type of what timeoutAfter(seconds) gives',
     ConnectionError: connectionError,
+    TaskKilled: killed,
   },
-  errors: { ConnectionError: connectionError },
+  errors: { ConnectionError: connectionError, TaskKilled: killed },
   channel: { ConnectionError: connectionError },
+  debug: {
+    cancellations: 'the ledger of cancellations, which the original does not have',
+    CancellationLedger: 'what cancellations() gives',
+    flightRecorder: 'the last things that tasks did, which the original does not have',
+    FlightRecorder: 'what flightRecorder() gives',
+  },
   socket: {
     CMSG_LEN: 'sizes of ancillary data, for recvmsg',
     CMSG_SPACE: 'sizes of ancillary data, for recvmsg',
     ConnectionError: connectionError,
+    TaskKilled: killed,
   },
   io: {
     Blocking: 'names the type of what blocking() gives',

@@ -16,9 +16,10 @@ export interface Frame {
 // Everything below the folder that holds this module is the library: src/ when it
 // runs from source, dist/ once built (where this very module may have been merged into a chunk).
 const here = fileURLToPath(new URL('.', import.meta.url));
-const library = here.replace(/[\\/]base[\\/]$/, '/').replace(/[\\/]$/, '');
+/** The folder of Curio itself. */
+export const libraryFolder = here.replace(/[\\/]base[\\/]$/, '/').replace(/[\\/]$/, '');
 // Where source maps are on (--enable-source-maps, tsx), lines of dist/ show as the lines of src/ that they were built from.
-const libraries = [library, library.replace(/([\\/])dist$/, '$1src')];
+const libraries = [libraryFolder, libraryFolder.replace(/([\\/])dist$/, '$1src')];
 
 const DEPTH = 50;
 

@@ -90,7 +90,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   readonly #device: Device;
   readonly #contents: Contents<D>;
   /** The line of tasks that want to use the file. */
-  readonly #turn = new Permits<void>(1, 'LOCK_ACQUIRE', 'an operation of an AsyncFile', () => {});
+  readonly #turn = new Permits<void>(this, 1, 'LOCK_ACQUIRE', 'an operation of an AsyncFile', () => {});
   #closing: Promise<void> | null = null;
   #isClosed = false;
   #isBlocking = false;

@@ -15,7 +15,7 @@ export class PoolSlot extends WaitSlot implements Claim {
 
   /** Blocks a task here (`FUTURE_WAIT`). To be called right after `begin`. */
   suspend(task: TaskRecord, waitingFor: unknown): Promise<void> {
-    if (task.core.observers !== null) task.trap = { name: 'futureWait', args: [waitingFor] };
+    if (task.core.observers?.traps) task.trap = { name: 'futureWait', args: [waitingFor] };
     return task.core.suspend(task, 'FUTURE_WAIT', this);
   }
 

@@ -73,7 +73,7 @@ export class Slot extends WaitSlot {
 
   #suspend<T>(task: TaskRecord): Promise<T> {
     const reading = this.#direction === 'reader';
-    if (task.core.observers !== null)
+    if (task.core.observers?.traps)
       task.trap = { name: reading ? 'readWait' : 'writeWait', args: [this.#handle] };
     return task.core.suspend(task, reading ? 'READ_WAIT' : 'WRITE_WAIT', this);
   }

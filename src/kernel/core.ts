@@ -26,12 +26,16 @@ import { type RuntimeError, TaskError, TaskTimeout } from '../errors.ts';
 import { Alarm } from './alarm.ts';
 import { start } from './body.ts';
 import { Burst } from './burst.ts';
+import { publishCancelled, publishCreated, publishTerminated } from './channels.ts';
 import { type Clock, realClock } from './clock.ts';
 import { Deadlines, earlier } from './deadlines.ts';
 import { DeadlockWatch } from './deadlock.ts';
+import { subscribeAgain } from './future.ts';
 import { KeepAlive } from './keepalive.ts';
+import { liveCores } from './live.ts';
 import { Observers } from './observers.ts';
 import { Patience } from './patience.ts';
+import { beat, pause } from './pulse.ts';
 import {
   type Claim,
   RESUME_CLAIM,
@@ -136,7 +140,7 @@ export class Core {
   beginBlocking(record: TaskRecord, operation: string): Promise<never> | null {
     if (this.running !== record && !this.#checkIn(record, operation))
       return refuse(this.finished(record, operation));
-    if (record.pending !== null && record.shield === 0) return deliverPending(record);
+    if (record.pending !== null && record.shield === 0) return refuse(this.takePending(record, operation));
     record.operation = operation;
     return null;
   }
@@ -192,6 +196,7 @@ export class Core {
     if (!record.hidden) {
       this.tasks.add(record);
       if (this.observers !== null) this.observers.created(record);
+      publishCreated(record, parent);
     }
     this.#ready.add(record);
     this.#stir();
@@ -264,7 +269,7 @@ export class Core {
   }
 
   /** Makes a waiting task ready. What it gets was decided by this call: later timeouts and cancellations hit its next operation. */
-  wake(record: TaskRecord, mode: number, value: unknown): void {
+  wake(record: TaskRecord, mode: number, value: unknown, by: TaskRecord | null = this.running): void {
     if (record.list !== null) record.list.remove(record);
     record.waitingIn = null;
     if (record.sleepUntil !== null) {
@@ -274,15 +279,16 @@ export class Core {
     record.state = 'READY';
     record.resumeMode = mode;
     record.resumeWith = value;
+    if (this.observers !== null && !record.hidden) this.observers.woken(record, by);
     this.#ready.add(record);
     this.#stir();
   }
 
   /** Wakes every task of a waiting list, in order. They may belong to several kernels. */
-  wakeAll(list: TaskList, mode: number, value: unknown): void {
+  wakeAll(list: TaskList, mode: number, value: unknown, by: TaskRecord): void {
     for (let left = list.length; left > 0; left--) {
       const record = list.first as TaskRecord;
-      record.core.wake(record, mode, value);
+      record.core.wake(record, mode, value, by);
     }
   }
 
@@ -321,6 +327,7 @@ export class Core {
   #begin(record: TaskRecord): void {
     this.running = record;
     this.free = 0;
+    beat(record.id);
     if (!this.#armed) this.#arm();
   }
 
@@ -358,6 +365,7 @@ export class Core {
     if (record === null) return;
     // No microtask is left, and the task has not blocked: it awaits a promise that is not ours.
     this.running = null;
+    pause();
     record.state = 'PROMISE_WAIT';
     record.operation = '';
     if (record.timeoutAt !== null) this.#deadlines.set(record, record.timeoutAt);
@@ -372,6 +380,7 @@ export class Core {
 
   /** Lets the event loop have its turn before the next task. */
   #breathe(): void {
+    pause();
     if (this.#breathing) return;
     this.#breathing = true;
     setImmediate(this.#onBreath);
@@ -388,6 +397,7 @@ export class Core {
   /** No task is ready. */
   #rest(): void {
     this.resting = true;
+    pause();
     this.keepAlive.rest();
     const next = this.#deadlines.next;
     if (next === null) {
@@ -473,7 +483,11 @@ export class Core {
     target.cancelled = true;
     this.setTimeout(target, null);
     voidTimeouts(target);
-    if (!target.hidden) this.patience.begin(target);
+    if (!target.hidden) {
+      this.patience.begin(target);
+      if (this.observers !== null) this.observers.cancelling(target, exc);
+      publishCancelled(target, exc);
+    }
     this.throwInto(target, exc);
     return true;
   }
@@ -484,9 +498,17 @@ export class Core {
     if (record.shield > 0) return;
     abortSignals(record, exc);
     if (!record.waiting) return;
-    record.pending = null;
+    this.takePending(record, record.operation);
     record.waitingIn?.remove(record);
     this.wake(record, RESUME_ERROR, exc);
+  }
+
+  /** The exception that waits for a task is thrown at this operation of it. */
+  takePending(record: TaskRecord, operation: string): unknown {
+    const exc = record.pending;
+    record.pending = null;
+    if (this.observers !== null && !record.hidden) this.observers.delivered(record, exc, operation);
+    return exc;
   }
 
   /** Ends a shield against cancellation; what was held back comes at the next blocking operation. */
@@ -511,8 +533,8 @@ export class Core {
     this.#deadlines.remove(record);
     if (record.cancelled) this.patience.end(record);
     if (!record.hidden) this.#bury(record);
-    if (record.joiners !== null) this.wakeAll(record.joiners, RESUME_CLAIM, record);
-    if (record.waiters !== null) this.wakeAll(record.waiters, RESUME_VALUE, undefined);
+    if (record.joiners !== null) this.wakeAll(record.joiners, RESUME_CLAIM, record, record);
+    if (record.waiters !== null) this.wakeAll(record.waiters, RESUME_VALUE, undefined, record);
     if (record.onEnd !== null) record.onEnd.taskDone(record);
     if (record === this.#main) this.#stop();
     else if (itsTurn) this.#dispatch();
@@ -528,9 +550,31 @@ export class Core {
     this.terminate(record, true, exc);
   }
 
+  /**
+   * Ends a task in the middle of whatever it does. What of it still runs finds that it has ended at its next operation.
+   * False if it has ended already.
+   */
+  kill(record: TaskRecord, exc: unknown): boolean {
+    if (record.terminated) return false;
+    if (record.promise !== null) this.#takeBack(record);
+    this.terminate(record, true, exc);
+    return true;
+  }
+
+  /** Code of this thread has been cut off from outside, and every microtask with it. Wakes whoever waited for one of ours. */
+  mend(): void {
+    this.#armed = false;
+    if (this.running !== null) this.#arm();
+    for (const record of this.tasks) subscribeAgain(record);
+  }
+
   /** Takes back an operation that nobody will ever get the result of. */
   #withdraw(record: TaskRecord): void {
     this.reports.neverAwaited(record);
+    this.#takeBack(record);
+  }
+
+  #takeBack(record: TaskRecord): void {
     const claim =
       record.state === 'READY' && record.resumeMode === RESUME_CLAIM ? (record.resumeWith as Claim) : null;
     record.waitingIn?.remove(record);
@@ -548,6 +592,7 @@ export class Core {
       this.observers.suspended(record);
       this.observers.terminated(record);
     }
+    publishTerminated(record);
   }
 
   // ---- Runs -----------------------------------------------------------------------------
@@ -563,6 +608,7 @@ export class Core {
   begin(main: TaskRecord | null): Promise<void> {
     this.#main = main;
     this.active = true;
+    liveCores.add(this);
     this.#burst.afterRest();
     this.deadlock.begin();
     return new Promise((resolve) => {
@@ -580,6 +626,8 @@ export class Core {
   }
 
   #stop(): void {
+    pause();
+    liveCores.delete(this);
     this.active = false;
     this.resting = false;
     this.running = null;
@@ -591,12 +639,6 @@ export class Core {
     this.#finish = null;
     finish?.();
   }
-}
-
-function deliverPending(record: TaskRecord): Promise<never> {
-  const exc = record.pending;
-  record.pending = null;
-  return refuse(exc);
 }
 
 function fail(promise: Promise<unknown>, resolve: (value: unknown) => void, error: unknown): void {

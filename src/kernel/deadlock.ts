@@ -7,6 +7,7 @@ import { DeadlockError, TaskCancelled } from '../errors.ts';
 import type { Core } from './core.ts';
 import { taskTable } from './reports.ts';
 import { TaskList } from './tasklist.ts';
+import { waitGraph, waitReport } from './waits.ts';
 
 const watching = new Set<DeadlockWatch>();
 
@@ -73,7 +74,13 @@ export class DeadlockWatch {
     if (!core.resting) return false;
     if (this.#error === null) {
       const table = taskTable(core.tasks, core.clock.now());
-      this.#error = new DeadlockError(`Nothing can wake any of these tasks any more:\n${table}`);
+      const graph = waitGraph(core.tasks, true);
+      const report = waitReport(graph);
+      this.#error = new DeadlockError(
+        `Nothing can wake any of these tasks any more:\n${table}${report === '' ? '' : `\n\n${report}`}`,
+      );
+      this.#error.circles = graph.circles;
+      core.observers?.deadlocked(this.#error.message);
       for (const record of core.tasks) {
         core.cancel(record, new TaskCancelled(undefined, { cause: this.#error }));
       }

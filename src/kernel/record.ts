@@ -36,8 +36,17 @@ export type TaskState =
   | 'QUEUE_JOIN'
   | (string & {});
 
+/** What a waiting list belongs to: a lock, a queue, a task. Reports ask; nothing else does. */
+export interface Subject {
+  toString(): string;
+  /** @internal The tasks of which one must act before a waiting task goes on; left out where any task may. */
+  holders?(): Iterable<TaskRecord>;
+}
+
 /** Something a task can wait in: the kernel enters the task, and takes it out when it is cancelled. */
 export interface Waitable {
+  /** For reports. */
+  readonly subject?: Subject | null;
   add(record: TaskRecord): void;
   remove(record: TaskRecord): void;
 }

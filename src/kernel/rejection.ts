@@ -15,3 +15,17 @@ export function handled<T>(promise: Promise<T>): Promise<T> {
 export function refuse(error: unknown): Promise<never> {
   return handled(Promise.reject(error));
 }
+
+/**
+ * What an operation made of several returns, so that its failure never counts as unhandled either. A promise of its own:
+ * a second subscription to the one that the operation's async function gave would hide from stacks who waits for it.
+ */
+export function composite<T>(promise: Promise<T>): Promise<T> {
+  const result = new Promise<T>((resolve, reject) => {
+    promise.then(resolve, (error) => {
+      reject(error);
+      void handled(result);
+    });
+  });
+  return result;
+}

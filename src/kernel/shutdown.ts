@@ -19,7 +19,7 @@ export async function shutDown(core: Core, hooks: readonly (() => unknown)[]): P
     for (let task = left.pop(); task !== undefined; task = left.pop()) {
       if (task.terminated) continue;
       core.cancel(task, new TaskCancelled(undefined, { cause: new RuntimeError('The kernel shuts down.') }));
-      task.waiters ??= new TaskList();
+      task.waiters ??= new TaskList(task);
       await (core.beginBlocking(self, 'shutdown()') ?? core.suspend(self, 'TASK_JOIN', task.waiters));
     }
   }

@@ -5,12 +5,18 @@
  * waiting list.
  */
 
-import type { TaskRecord, Waitable } from './record.ts';
+import type { Subject, TaskRecord, Waitable } from './record.ts';
 
 export class TaskList implements Waitable {
   first: TaskRecord | null = null;
   last: TaskRecord | null = null;
   length = 0;
+  readonly subject: Subject | null;
+
+  /** @param subject what the tasks wait for here, for reports */
+  constructor(subject: Subject | null = null) {
+    this.subject = subject;
+  }
 
   /** Appends a task. */
   add(record: TaskRecord): void {

@@ -32,7 +32,7 @@ import { Lock, RLock } from './lock.ts';
  */
 export class Condition {
   readonly #lock: Lock | RLock;
-  readonly #waiting = new TaskList();
+  readonly #waiting = new TaskList(this);
 
   // A notification is for somebody who can use it: if that task has ended before its turn, the next one gets it.
   readonly #claim: Claim = {

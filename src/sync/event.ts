@@ -23,7 +23,7 @@ import {
  */
 export class Event {
   #set = false;
-  readonly #waiting = new TaskList();
+  readonly #waiting = new TaskList(this);
 
   constructor() {
     const there = elsewhere();
@@ -74,7 +74,7 @@ export class Event {
 export class Result<T> {
   #state: 'unset' | 'value' | 'exception' = 'unset';
   #content: unknown;
-  readonly #waiting = new TaskList();
+  readonly #waiting = new TaskList(this);
 
   constructor() {
     const there = elsewhere();

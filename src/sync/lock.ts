@@ -45,7 +45,7 @@ export async function withGuard(
  * }
  */
 export class Lock {
-  readonly #permits = new Permits<Guard>(1, 'LOCK_ACQUIRE', 'Lock.acquire()', (task) => {
+  readonly #permits = new Permits<Guard>(this, 1, 'LOCK_ACQUIRE', 'Lock.acquire()', (task) => {
     this.#holder = task;
     this.#guard = new Guard(this);
     return this.#guard;
@@ -117,6 +117,11 @@ export class Lock {
     return this.#holder === task;
   }
 
+  /** @internal */
+  holders(): TaskRecord[] {
+    return this.#holder === null ? [] : [this.#holder];
+  }
+
   /** @internal Lets go completely, and gives what `restoreHold` needs. */
   suspendHold(): unknown {
     const guard = this.#guard;
@@ -148,6 +153,7 @@ function releasedBefore(): RuntimeError {
  */
 export class RLock {
   readonly #permits = new Permits<Guard>(
+    this,
     1,
     'LOCK_ACQUIRE',
     'RLock.acquire()',
@@ -231,6 +237,11 @@ export class RLock {
   /** @internal */
   heldBy(task: TaskRecord): boolean {
     return this.#owner === task;
+  }
+
+  /** @internal */
+  holders(): TaskRecord[] {
+    return this.#owner === null ? [] : [this.#owner];
   }
 
   /** @internal */

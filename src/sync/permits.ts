@@ -12,6 +12,7 @@ import {
   pass,
   RESUME_CLAIM,
   refused,
+  type Subject,
   TaskList,
   type TaskRecord,
   type TaskState,
@@ -20,23 +21,26 @@ import {
 
 export class Permits<G> {
   free: number;
-  readonly waiting = new TaskList();
+  readonly waiting: TaskList;
   readonly #state: TaskState;
   readonly #operation: string;
   readonly #claim: Claim;
   readonly #grant: (task: TaskRecord) => G;
 
   /**
+   * @param subject the lock or semaphore
    * @param grant makes what the task gets together with the permit
    * @param passOn releases a permit whose task has ended before its turn, and cannot use it
    */
   constructor(
+    subject: Subject,
     free: number,
     state: TaskState,
     operation: string,
     grant: (task: TaskRecord) => G,
     passOn: () => void = () => this.release(),
   ) {
+    this.waiting = new TaskList(subject);
     this.free = free;
     this.#state = state;
     this.#operation = operation;

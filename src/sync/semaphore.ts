@@ -4,7 +4,17 @@
 
 import { type Callable, callable, describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import { admit, elsewhere, enterComposite, fail, handled, pass, refused } from '../traps.ts';
+import {
+  admit,
+  callingTask,
+  elsewhere,
+  enterComposite,
+  fail,
+  handled,
+  pass,
+  refused,
+  type TaskRecord,
+} from '../traps.ts';
 import type { Guard } from './guard.ts';
 import { Guard as PermitGuard } from './guard.ts';
 import { withGuard } from './lock.ts';
@@ -16,6 +26,9 @@ import { Permits } from './permits.ts';
  */
 export class Semaphore {
   readonly #permits: Permits<Guard>;
+  /** Who has what permit, as far as that can be told: for reports. */
+  readonly #holders = new Map<Guard, TaskRecord>();
+  readonly #most: number;
 
   /** @param value the permits to begin with; 0 is allowed */
   constructor(value = 1) {
@@ -24,15 +37,42 @@ export class Semaphore {
     if (!Number.isInteger(value) || value < 0) {
       throw new RangeError(`A semaphore starts with a whole number of permits, 0 or more, not ${value}.`);
     }
-    this.#permits = new Permits(
-      value,
-      'SEMA_ACQUIRE',
-      `${this.constructor.name}.acquire()`,
-      () => new PermitGuard(this),
+    this.#permits = new Permits(this, value, 'SEMA_ACQUIRE', `${this.constructor.name}.acquire()`, (task) =>
+      this.#grant(task),
     );
+    this.#most = value;
     const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
     if (there !== null) return there.construct(new.target, [value]) as this;
+  }
+
+  #grant(task: TaskRecord): Guard {
+    const guard = new PermitGuard(this);
+    // Where some release what others acquired, or without having acquired, nobody can say who holds what, and the
+    // list must not grow.
+    if (this.#holders.size < this.#most) this.#holders.set(guard, task);
+    return guard;
+  }
+
+  #forgetHolder(guard?: Guard): void {
+    if (guard !== undefined) {
+      this.#holders.delete(guard);
+      return;
+    }
+    const [first] = this.#holders.keys();
+    const caller = callingTask();
+    let found = first;
+    for (const [held, task] of this.#holders) {
+      if (task !== caller) continue;
+      found = held;
+      break;
+    }
+    if (found !== undefined) this.#holders.delete(found);
+  }
+
+  /** @internal */
+  holders(): Iterable<TaskRecord> {
+    return new Set(this.#holders.values());
   }
 
   /** The permits that are free. */
@@ -63,7 +103,8 @@ export class Semaphore {
   }
 
   /** @internal */
-  letGo(): void {
+  letGo(guard?: Guard): void {
+    this.#forgetHolder(guard);
     this.#permits.release();
   }
 
@@ -97,12 +138,12 @@ export class BoundedSemaphore extends Semaphore {
   }
 
   /** @internal */
-  override letGo(): void {
+  override letGo(guard?: Guard): void {
     if (this.value === this.#bound) {
       throw new RuntimeError(
         `BoundedSemaphore.release() was called more often than acquire(); its bound is ${this.#bound}.`,
       );
     }
-    super.letGo();
+    super.letGo(guard);
   }
 }

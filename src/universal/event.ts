@@ -20,7 +20,7 @@ import { isElsewhere, provideShared, Shared, sharedFrom, type UniversalHandle } 
  */
 export class UniversalEvent extends Shared {
   #set = false;
-  readonly #line = new Line<void>();
+  readonly #line = new Line<void>(this);
 
   constructor() {
     super();

@@ -14,6 +14,7 @@ import {
   RESUME_CLAIM,
   RESUME_ERROR,
   refuse,
+  type Subject,
   type TaskRecord,
   type Waitable,
 } from '../traps.ts';
@@ -31,6 +32,11 @@ export class Waiter<T> implements Waitable {
   constructor(line: Line<T>, brings: unknown) {
     this.#line = line;
     this.brings = brings;
+  }
+
+  /** For reports. */
+  get subject(): Subject {
+    return this.#line.subject;
   }
 
   /** An ordinary promise that waits. */
@@ -88,6 +94,12 @@ const nothing = () => {};
 /** Those who wait for the same thing, in the order they came. */
 export class Line<T> {
   readonly waiters = new Set<Waiter<T>>();
+  readonly subject: Subject;
+
+  /** @param subject what those wait for who stand here, for reports */
+  constructor(subject: Subject) {
+    this.subject = subject;
+  }
 
   get first(): Waiter<T> | undefined {
     const [first] = this.waiters;

@@ -64,9 +64,9 @@ export class UniversalQueue<T> extends Shared implements AsyncIterable<T> {
   readonly #items = new Deque<T>();
   /** Older than all of `#items`, in the order of their places. */
   readonly #returned: Placed<T>[] = [];
-  readonly #getters = new Line<T>();
-  readonly #putters = new Line<void>();
-  readonly #joiners = new Line<void>();
+  readonly #getters = new Line<T>(this);
+  readonly #putters = new Line<void>(this);
+  readonly #joiners = new Line<void>(this);
   /** Items that tasks were chosen for which have not run yet. */
   #onTheirWay = 0;
   #place = 0;

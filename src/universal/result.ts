@@ -17,7 +17,7 @@ import { isElsewhere, provideShared, Shared, sharedFrom, type UniversalHandle } 
 export class UniversalResult<T> extends Shared {
   #state: 'unset' | 'value' | 'exception' = 'unset';
   #content: unknown;
-  readonly #line = new Line<T>();
+  readonly #line = new Line<T>(this);
 
   constructor() {
     super();

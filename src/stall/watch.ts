@@ -1,0 +1,145 @@
+/*
+ * This thread's end of the thread that watches it: one for the whole process, started when somebody first needs it, and
+ * stopped when nobody does any more. It keeps nothing alive.
+ *
+ * It must not know what is watched for: limits.ts and the monitor do.
+ */
+
+import { fileURLToPath } from 'node:url';
+import { isMainThread, Worker } from 'node:worker_threads';
+import { libraryFolder, valueText } from '../base/stack.ts';
+import { outsideTasks, pulse } from '../traps.ts';
+import { answer, deskNumber } from './desk.ts';
+
+/** What the thread is given at its start. */
+export interface WatchData {
+  pulse: Int32Array;
+  desk: number;
+  /** Where Curio's own code lies. */
+  library: string;
+  /** Only the main thread can be looked into from outside. */
+  main: boolean;
+}
+
+/** A question of the thread's, to be answered under the same number. */
+export interface Question {
+  number: number;
+  question: string;
+  args: unknown[];
+}
+
+/** A guest has left. */
+export interface Farewell {
+  gone: number;
+}
+
+export type Reply = { number: number; value: unknown } | { number: number; error: string };
+
+/** What this thread sends. */
+export type Order =
+  | { do: 'reply'; reply: Reply }
+  | { do: 'limits'; seconds: number | null; hard: boolean }
+  | { do: 'admit'; guest: number; url: string; data: unknown }
+  | { do: 'dismiss'; guest: number }
+  | { do: 'stop' };
+
+const SOURCE = import.meta.url.endsWith('.ts');
+
+/** The file of a thread's module: `monitor/server`, say. Built, it is an entry of its own. */
+export function threadModule(name: string): URL {
+  return SOURCE ? new URL(`../${name}.ts`, import.meta.url) : new URL(`./${name}.js`, import.meta.url);
+}
+
+/** A thread does not inherit what loads TypeScript, and what asks a loader in this thread would wait for it while it is stuck. */
+function fromSource(module: URL): string {
+  const path = JSON.stringify(fileURLToPath(module));
+  return `const load = require('node:module').createRequire(${path}); load('tsx/cjs/api').register(); load(${path});`;
+}
+
+export class Watch {
+  readonly #worker: Worker;
+  #users = 0;
+  /** Guests that are asked to go, and who waits for that. */
+  readonly #leaving = new Map<number, () => void>();
+
+  constructor() {
+    const data: WatchData = { pulse, desk: deskNumber(), library: libraryFolder, main: isMainThread };
+    const module = threadModule('stall/thread');
+    this.#worker = new Worker(SOURCE ? fromSource(module) : module, {
+      workerData: data,
+      eval: SOURCE,
+      // What the program was started with is not for this thread.
+      execArgv: [],
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdin: false,
+      name: 'curio watch',
+    });
+    this.#worker.on('message', (message: Question | Farewell) => {
+      if ('gone' in message) this.#leaving.get(message.gone)?.();
+      else void this.#answer(message);
+    });
+    this.#worker.on('error', (error) =>
+      process.stderr.write(`curio error: the watching thread failed: ${valueText(error)}\n`),
+    );
+    this.#worker.unref();
+  }
+
+  use(): void {
+    this.#users++;
+  }
+
+  /** One user less. The last one's going stops the thread; settles when it has ended. */
+  async release(): Promise<void> {
+    if (--this.#users > 0) return;
+    if (current === this) current = null;
+    await this.#stop();
+  }
+
+  /** Lets a guest live in the thread. Its module exports `open(thread, data)`. Gives what sends it away again. */
+  admit(module: string, data: unknown): () => Promise<void> {
+    const guest = ++lastGuest;
+    this.send({ do: 'admit', guest, url: threadModule(module).href, data });
+    return () => {
+      this.#worker.ref();
+      const gone = new Promise<void>((resolve) => {
+        this.#leaving.set(guest, resolve);
+        this.#worker.once('exit', resolve);
+      });
+      this.send({ do: 'dismiss', guest });
+      return gone.finally(() => this.#worker.unref());
+    };
+  }
+
+  send(order: Order): void {
+    this.#worker.postMessage(order);
+  }
+
+  async #stop(): Promise<void> {
+    this.#worker.ref();
+    // Never terminate(): this thread would hang if that one ended while it holds this one.
+    const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
+    this.send({ do: 'stop' });
+    await ended;
+  }
+
+  async #answer({ number, question, args }: Question): Promise<void> {
+    let reply: Reply;
+    try {
+      reply = { number, value: await answer(question, args) };
+    } catch (error) {
+      // swallows: no task runs here; who asked is told.
+      reply = { number, error: error instanceof Error ? error.message : valueText(error) };
+    }
+    this.send({ do: 'reply', reply });
+  }
+}
+
+let lastGuest = 0;
+let current: Watch | null = null;
+
+/** The watch of this process. To be given back with `release()`. */
+export function useWatch(): Watch {
+  current ??= outsideTasks(() => new Watch());
+  current.use();
+  return current;
+}
