@@ -27,6 +27,11 @@ export const commands: CommandEntry[] = [
     summary: 'show versions, and which I/O driver runs and why',
     load: () => import('./info.ts'),
   },
+  {
+    name: 'monitor',
+    summary: 'look into a program that runs with its monitor',
+    load: () => import('./monitor.ts'),
+  },
 ];
 
 /** What `curio` means when nothing follows it. */
