@@ -27,9 +27,18 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/examples.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/examples.test.ts', 'test/browser/**'],
+        },
       },
       { extends: true, test: { name: 'examples', include: ['test/examples.test.ts'] } },
+      // Wants Chromium: npm run test:browser.
+      {
+        extends: true,
+        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000 },
+      },
     ],
   },
 });

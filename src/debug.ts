@@ -15,24 +15,32 @@ import { listenForStalls } from './stall/limits.ts';
 import type { Task } from './task.ts';
 import { report, TaskRecord, whenShutDown } from './traps.ts';
 
+export { FlightRecorder, type FlightRecorderOptions, flightRecorder } from './recording/flight.ts';
+export {
+  type Cancellation,
+  CancellationLedger,
+  type CancellationsOptions,
+  cancellations,
+} from './recording/ledger.ts';
+
 /** Options of every debugger. */
 export interface DebugOptions {
   /** The names of the tasks to report on; others are left out. */
-  filter?: Set<string>;
+  filter?: ReadonlySet<string> | undefined;
   /** The severity to log with. */
-  level?: LogLevel;
+  level?: LogLevel | undefined;
   /** Where to log. Default: the run's logger. */
-  log?: Logger;
+  log?: Logger | undefined;
 }
 
 /** Options of `longblock`. */
 export interface LongBlockOptions extends DebugOptions {
   /** Seconds that a task may run without blocking. Default 0.05. */
-  maxTime?: number;
+  maxTime?: number | undefined;
 }
 
 abstract class Debugger extends Activation {
-  readonly #filter: Set<string> | undefined;
+  readonly #filter: ReadonlySet<string> | undefined;
   readonly #level: LogLevel;
   readonly #log: Logger | undefined;
 

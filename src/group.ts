@@ -35,9 +35,9 @@ export type WaitPolicy = 'all' | 'any' | 'object' | null;
 /** Options of `new TaskGroup()`. */
 export interface TaskGroupOptions<T> {
   /** Tasks that exist already. */
-  tasks?: Iterable<Task<T>>;
+  tasks?: Iterable<Task<T>> | undefined;
   /** Default `'all'`. */
-  wait?: WaitPolicy;
+  wait?: WaitPolicy | undefined;
 }
 
 /**
@@ -109,12 +109,12 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    * @throws RuntimeError if the group has been joined
    * @see Reference manual, "Task Groups"
    */
-  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn<A extends unknown[], U>(
     options: SpawnOptions,
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;
+  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn(first: unknown, ...rest: unknown[]): Promise<Task<never>> {
     const options = isOptions(first) ? (first as SpawnOptions) : undefined;
     const target = options === undefined ? first : rest[0];

@@ -16,6 +16,7 @@ import { introduce } from './kernel/live.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
 import { Monitor, type MonitorOptions } from './monitor/monitor.ts';
+import { TraceRecorder } from './recording/trace.ts';
 import { Task } from './task.ts';
 
 export type { Logger } from './base/logger.ts';
@@ -29,17 +30,19 @@ type Maker = () => Activation;
 /** Options of `new Kernel()`. */
 export interface KernelOptions {
   /** Debuggers of `curio/debug`: one, a list of them, or `true` for the scheduler trace. */
-  debug?: boolean | Debugger | Debugger[];
+  debug?: boolean | Debugger | readonly Debugger[] | undefined;
   /** Scheduler activations; a class is instantiated at the first run. */
-  activations?: ActivationLike[];
+  activations?: readonly ActivationLike[] | undefined;
   /** Where time comes from. Default: real, monotonic time. */
-  clock?: Clock;
+  clock?: Clock | undefined;
   /** A subclass of `Task` to make tasks of. */
-  taskClass?: typeof Task;
+  taskClass?: typeof Task | undefined;
   /** Where crashes and warnings go. Default: standard error. */
-  logger?: Logger;
+  logger?: Logger | undefined;
   /** Capture a stack at each blocking operation, for `where()` and `traceback()`. Default: what CURIO_STACKS says. */
-  stacks?: boolean;
+  stacks?: boolean | undefined;
+  /** Write all that tasks do to this file, for ui.perfetto.dev and chrome://tracing. */
+  record?: string | undefined;
   /** @internal */
   ready?: TaskList;
 }
@@ -47,17 +50,17 @@ export interface KernelOptions {
 /** Options of `run()`. */
 export interface RunOptions extends KernelOptions {
   /** Start the monitor together with the kernel. */
-  withMonitor?: boolean | MonitorOptions;
+  withMonitor?: boolean | MonitorOptions | undefined;
   /** Aborting it cancels the main task. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `kernel.run()`. */
 export interface KernelRunOptions {
   /** Cancel every task left and close the kernel when the main task has ended. */
-  shutdown?: boolean;
+  shutdown?: boolean | undefined;
   /** Aborting it cancels the main task. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -82,6 +85,7 @@ export class Kernel implements AsyncDisposable {
     this.#makers = [
       ...asList(debug).map(debuggerMaker),
       ...asList(options.activations ?? []).map(activationMaker),
+      ...recorders(options.record),
     ];
     this.#core = new Core({
       taskClass: options.taskClass ?? Task,
@@ -106,8 +110,8 @@ export class Kernel implements AsyncDisposable {
    */
   run(): Promise<void>;
   run(options: KernelRunOptions): Promise<void>;
-  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run(...call: unknown[]): Promise<unknown> {
     const options = isOptions(call[0]) ? (call.shift() as KernelRunOptions) : {};
     const [target, ...args] = call;
@@ -167,8 +171,15 @@ export class Kernel implements AsyncDisposable {
   }
 }
 
-function asList<T>(option: T | T[]): T[] {
-  return Array.isArray(option) ? option : [option];
+function asList<T>(option: T | readonly T[]): readonly T[] {
+  return Array.isArray(option) ? option : [option as T];
+}
+
+function recorders(path: string | undefined): Maker[] {
+  if (path === undefined) return [];
+  if (typeof path !== 'string' || path === '')
+    throw new TypeError(`run({ record }) wants the name of a file, not ${describe(path)}.`);
+  return [() => new TraceRecorder(path)];
 }
 
 function activationMaker(entry: ActivationLike): Maker {
@@ -204,12 +215,14 @@ function debuggerMaker(entry: Debugger): Maker {
  * await run(main, 'Guido');
  * await run({ debug: schedtrace }, main, 'Guido');
  */
-export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run<A extends unknown[], T>(
   options: RunOptions,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T>>;
+// Discussion: the form without options comes last wherever there are two. It is the last that TypeScript takes when the
+// function itself is handed on, as in `kernel.run(spawn, child)`, and that it blames when no form fits.
+export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run(...call: unknown[]): Promise<unknown> {
   const options = isOptions(call[0]) ? (call.shift() as RunOptions) : {};
   const [target, ...args] = call;

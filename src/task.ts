@@ -24,17 +24,17 @@ import {
 /** Options of `task.cancel()`. */
 export interface CancelOptions {
   /** False to return at once instead of waiting until the task has ended. */
-  blocking?: boolean;
+  blocking?: boolean | undefined;
   /** The error class, or the error, to throw into the task. Default `TaskCancelled`. */
-  exc?: (new (message?: string) => Error) | Error;
+  exc?: (new (message?: string) => Error) | Error | undefined;
 }
 
 /** Options of `spawn()`. */
 export interface SpawnOptions {
   /** The task is never joined, and nobody wants its result. */
-  daemon?: boolean;
+  daemon?: boolean | undefined;
   /** What to call it, instead of the function's name. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /**
@@ -193,12 +193,12 @@ export class Task<T = unknown> extends TaskRecord {
  * const task = await spawn(echoClient, client, address);
  * const logger = await spawn({ daemon: true, name: 'logger' }, writeLog);
  */
-export function spawn<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Task<Awaited<T>>>;
 export function spawn<A extends unknown[], T>(
   options: SpawnOptions,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Task<Awaited<T>>>;
+export function spawn<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Task<Awaited<T>>>;
 export function spawn(first: unknown, ...rest: unknown[]): Promise<Task<unknown>> {
   const options = isOptions(first) ? (first as SpawnOptions) : undefined;
   const target = options === undefined ? first : rest[0];

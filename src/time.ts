@@ -41,7 +41,7 @@ export interface TimeoutOptions {
    * Also end a loop that never blocks: `fn` runs in a task of its own, and a thread watches it. What such a loop is ended in
    * the middle of runs no `finally` any more.
    */
-  hard?: boolean;
+  hard?: boolean | undefined;
 }
 
 /** Options of `ignoreAfter()`. */
@@ -184,12 +184,12 @@ function warnLate(task: TaskRecord, frame: TimeoutFrame, now: number, seconds: n
  */
 export function timeoutAfter(seconds: number | null): TimeoutScope;
 export function timeoutAfter<A extends unknown[], T>(
+  options: TimeoutOptions,
   seconds: number | null,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T>>;
 export function timeoutAfter<A extends unknown[], T>(
-  options: TimeoutOptions,
   seconds: number | null,
   fn: Callable<A, T>,
   ...args: A
@@ -268,17 +268,17 @@ function blame(error: unknown, outcome: unknown): void {
  */
 export function ignoreAfter(seconds: number | null): TimeoutScope<undefined>;
 export function ignoreAfter<R>(options: IgnoreOptions<R>, seconds: number | null): TimeoutScope<R>;
-export function ignoreAfter<A extends unknown[], T>(
-  seconds: number | null,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Awaited<T> | undefined>;
 export function ignoreAfter<R, A extends unknown[], T>(
   options: IgnoreOptions<R>,
   seconds: number | null,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T> | R>;
+export function ignoreAfter<A extends unknown[], T>(
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T> | undefined>;
 export function ignoreAfter(...call: unknown[]): TimeoutScope<unknown> | Promise<unknown> {
   const options = isOptions(call[0]) ? (call.shift() as IgnoreOptions<unknown>) : undefined;
   return limit('ignoreAfter', call, true, options?.timeoutResult);

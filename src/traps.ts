@@ -23,6 +23,7 @@ import {
   TaskTimeout,
   WriteResourceBusy,
 } from './errors.ts';
+import type { Clock } from './kernel/clock.ts';
 import { callingTask, outsideTasks, prepareContext } from './kernel/context.ts';
 import { FREE_OPERATIONS } from './kernel/core.ts';
 import { waitForPromise } from './kernel/future.ts';
@@ -41,7 +42,7 @@ import {
   type Waitable,
 } from './kernel/record.ts';
 import { composite, handled, refuse } from './kernel/rejection.ts';
-import { title } from './kernel/reports.ts';
+import { taskTable, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
 import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
@@ -506,6 +507,21 @@ export function signalOf(task: TaskRecord): AbortSignal {
 /** Logs with the logger of the task's run. */
 export function report(task: TaskRecord, level: LogLevel, message: string): void {
   logTo(task.core.reports.logger, level, message);
+}
+
+/** Every live task of the kernel a task belongs to, oldest first; that task itself may have ended. */
+export function tasksBeside(task: TaskRecord): TaskRecord[] {
+  return [...task.core.tasks];
+}
+
+/** Those tasks as a table, in the columns of the monitor's `ps`. */
+export function taskTableOf(task: TaskRecord): string {
+  return taskTable(task.core.tasks, task.core.clock.now());
+}
+
+/** The clock of the kernel a task belongs to. */
+export function clockOf(task: TaskRecord): Clock {
+  return task.core.clock;
 }
 
 /** Registers what the caller's kernel must close when it shuts down, in order. */

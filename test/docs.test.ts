@@ -10,6 +10,9 @@ import { type Block, blocksOf, pages, typeErrors } from './kit/blocks.ts';
 import { Program } from './kit/program.ts';
 
 const blocks = pages.flatMap(blocksOf);
+
+// Curio's own tools for tests wait for nothing, and watch real time; and who does not answer a channel within a second is dropped.
+const inRealTime = ['docs/testing.md', 'docs/channels.md'];
 const documents = [...pages, 'CHANGELOG.md', 'examples/README.md'];
 
 describe('the documentation', () => {
@@ -72,8 +75,7 @@ async function runBlock({ page, line, code: source }: Block): Promise<unknown> {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'program.mts');
   writeFileSync(file, source);
-  // Curio's own tools for tests wait for nothing, and watch real time.
-  const fast = page !== 'docs/testing.md';
+  const fast = !inRealTime.includes(page);
   const { code, stdout, stderr } = await new Program(file, { fast }).ended;
   expect(code, stderr).toBe(0);
   return { page, line, output: stdout, log: normal(stderr) };

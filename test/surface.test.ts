@@ -66,6 +66,12 @@ const extras: Record<string, Record<string, string>> = {
   },
   errors: { ConnectionError: connectionError, TaskKilled: killed },
   channel: { ConnectionError: connectionError },
+  debug: {
+    cancellations: 'the ledger of cancellations, which the original does not have',
+    CancellationLedger: 'what cancellations() gives',
+    flightRecorder: 'the last things that tasks did, which the original does not have',
+    FlightRecorder: 'what flightRecorder() gives',
+  },
   socket: {
     CMSG_LEN: 'sizes of ancillary data, for recvmsg',
     CMSG_SPACE: 'sizes of ancillary data, for recvmsg',

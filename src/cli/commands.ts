@@ -23,6 +23,11 @@ export interface CommandEntry {
 
 export const commands: CommandEntry[] = [
   {
+    name: 'repl',
+    summary: 'a prompt in a running kernel: what curio alone does',
+    load: () => import('./repl.ts'),
+  },
+  {
     name: 'info',
     summary: 'show versions, and which I/O driver runs and why',
     load: () => import('./info.ts'),
@@ -32,7 +37,12 @@ export const commands: CommandEntry[] = [
     summary: 'look into a program that runs with its monitor',
     load: () => import('./monitor.ts'),
   },
+  {
+    name: 'dashboard',
+    summary: "a program's tasks in a browser",
+    load: () => import('./dashboard.ts'),
+  },
 ];
 
 /** What `curio` means when nothing follows it. */
-export const alone = ['--help'];
+export const alone = ['repl'];

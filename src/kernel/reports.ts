@@ -117,7 +117,7 @@ export function busyError(record: TaskRecord, operation: string): TaskBusyError 
 }
 
 /** How a task is called in messages. */
-export function title(record: TaskRecord): string {
+export function title(record: { id: number; name: string }): string {
   return `Task(id=${record.id}, name='${record.name}')`;
 }
 

@@ -99,7 +99,10 @@ export function openDesk(): void {
   if (opened) return;
   opened = true;
   offer('snapshot', (): Snapshot => takeSnapshot());
-  offer('waiters', () => waitReport(waitGraph(tasksOf())));
+  offer('waiters', () => {
+    const graph = waitGraph(tasksOf());
+    return { text: waitReport(graph), ...graph };
+  });
   offer('where', where);
   offer('where now', whereNow);
   offer('caught', caught);

@@ -9,6 +9,7 @@ import type { Caught, Outcome, Place } from './answers.ts';
 import type { Snapshot } from './snapshot.ts';
 import { ancestors, placeText, plain, stackText, taskTable, taskTree } from './table.ts';
 import { sampleTop, topText } from './top.ts';
+import type { WaitGraph } from './waiters.ts';
 
 /** What a command gives: for people, and for programs. */
 export interface Result {
@@ -40,6 +41,8 @@ const COMMANDS: readonly Command[] = [
   { name: 'waiters', help: 'Show who waits for which lock, queue or task, and who holds it' },
   { name: 'top', help: 'Show which tasks use the CPU, over one second' },
 ];
+
+type Waiters = WaitGraph & { text: string };
 
 /** A line that means nothing. */
 export class BadCommand extends Error {}
@@ -200,12 +203,13 @@ export class Commands {
 
   async #waiters(): Promise<Result> {
     const answered = await this.#thread.ask('waiters');
-    const text =
+    const found =
       'value' in answered
-        ? (answered.value as string)
-        : ((await this.#thread.hold(async (held) => (await held.ask('waiters')) as string)) ??
-          stuckText(answered.stuck, null));
-    return said(text || 'No task waits for another, or for a lock, queue or the like.');
+        ? (answered.value as Waiters)
+        : await this.#thread.hold(async (held) => (await held.ask('waiters')) as Waiters);
+    if (found === undefined) return said(stuckText((answered as { stuck: Stall }).stuck, null));
+    const text = found.text || 'No task waits for another, or for a lock, queue or the like.';
+    return { text, data: { ...found, text } };
   }
 
   async #top(): Promise<Result> {

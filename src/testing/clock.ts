@@ -12,12 +12,12 @@ import type { Clock } from '../run.ts';
 /** Options of `new VirtualClock()`. */
 export interface VirtualClockOptions {
   /** The time to begin with, in seconds. Default 0. */
-  start?: number;
+  start?: number | undefined;
   /**
    * Seconds of real time during which nothing must have happened before the clock jumps. Default 0: a few turns of the event
    * loop. Give some (0.05, say) where a test also waits for something real: a file, a socket, a process.
    */
-  patience?: number;
+  patience?: number | undefined;
 }
 
 interface Entry {

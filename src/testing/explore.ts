@@ -10,7 +10,7 @@ import { checkLimit, type TrialOptions, trial, withNote } from './trial.ts';
 /** Options of `explore()`. */
 export interface ExploreOptions extends TrialOptions {
   /** How many orders to try, or exactly which: the seed in a failure's message replays it. Default 100. */
-  seeds?: number | readonly number[];
+  seeds?: number | readonly number[] | undefined;
 }
 
 /** A ready queue that serves in an order decided by a seed. */

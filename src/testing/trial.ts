@@ -18,7 +18,7 @@ export interface TrialOptions extends KernelOptions {
    * Seconds of real time that one run may take. Default 10; Infinity for any. A run that takes longer hangs in something the
    * virtual clock cannot see through (a promise that never settles, a loop of `sleep(0)`); it is given up, and reported.
    */
-  limit?: number;
+  limit?: number | undefined;
 }
 
 /** How a run ended. */

@@ -8,14 +8,16 @@
 
 import { describe } from '../base/callable.ts';
 import { Deque } from '../base/deque.ts';
-import { RuntimeError } from '../errors.ts';
+import { NotSupportedError, RuntimeError } from '../errors.ts';
 import { enter } from '../traps.ts';
 import { done, failed, Line, type Waiter } from './line.ts';
 
 /** Options of `new UniversalQueue()`. */
 export interface UniversalQueueOptions {
   /** How many items fit; 0, the default, for any number. */
-  maxsize?: number;
+  maxsize?: number | undefined;
+  /** A descriptor that can be read while items wait. Not there yet: it comes with the threads. */
+  withfd?: boolean | undefined;
 }
 
 /** An item with its place in the order of all that were given out. */
@@ -56,8 +58,13 @@ export class UniversalQueue<T> implements AsyncIterable<T> {
   /**
    * @throws TypeError if `maxsize` is no number
    * @throws RangeError if it is negative or no whole number
+   * @throws NotSupportedError for `withfd`
    */
-  constructor({ maxsize = 0 }: UniversalQueueOptions = {}) {
+  constructor({ maxsize = 0, withfd = false }: UniversalQueueOptions = {}) {
+    if (withfd)
+      throw new NotSupportedError(
+        'new UniversalQueue({ withfd: true }) comes with threads, which are not there yet.',
+      );
     if (typeof maxsize !== 'number')
       throw new TypeError(`The size of a queue is a number, not ${describe(maxsize)}.`);
     if (!(maxsize >= 0) || (maxsize % 1 !== 0 && maxsize !== Number.POSITIVE_INFINITY)) {

@@ -26,7 +26,7 @@ const floors = [
   ['io/'],
   ['socket.ts', 'ssl/', 'file/', 'network.ts', 'subprocess/', 'channel/'],
   ['workers/', 'thread.ts'],
-  ['debug.ts', 'monitor/'],
+  ['debug.ts', 'monitor/', 'recording/'],
   ['run.ts'],
   ['index.ts', 'cli/', 'testing/'],
 ];

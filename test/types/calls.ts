@@ -98,6 +98,12 @@ export async function tasks() {
   expectTypeOf(task).toExtend<Task<unknown>>();
   expectTypeOf(task).not.toExtend<Task<string>>();
 
+  // Overloaded functions may be handed on, and an option may be undefined.
+  expectTypeOf(timeoutAfter(1, spawn, () => 'x')).resolves.toEqualTypeOf<Task<unknown>>();
+  expectTypeOf(spawn({ name: undefined, daemon: undefined }, add, 1, 2)).resolves.toEqualTypeOf<
+    Task<number>
+  >();
+
   // @ts-expect-error a promise is not a function
   void spawn(add(1, 2));
   // @ts-expect-error nor after the options

@@ -496,6 +496,8 @@ test('a size that is none is refused', () => {
   expect(() => new UniversalQueue({ maxsize: -1 })).toThrow(RangeError);
   expect(() => new UniversalQueue({ maxsize: 1.5 })).toThrow(RangeError);
   expect(() => new UniversalQueue({ maxsize: Number.NaN })).toThrow(RangeError);
+  expect(new UniversalQueue({ withfd: false }).full()).toBe(false);
+  expect(() => new UniversalQueue({ withfd: true })).toThrow(/comes with threads/);
   expect(() => new UniversalQueue({ maxsize: '2' as never })).toThrow(
     'The size of a queue is a number, not "2".',
   );
