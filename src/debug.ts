@@ -8,10 +8,12 @@
 import { Activation, type Trap } from './activation.ts';
 import { checkSeconds, describe } from './base/callable.ts';
 import { type Logger, type LogLevel, logTo } from './base/logger.ts';
-import { errorText } from './base/stack.ts';
+import { errorText, type Frame } from './base/stack.ts';
 import { CancelledError, TaskTimeout } from './errors.ts';
+import type { Kernel } from './run.ts';
+import { listenForStalls } from './stall/limits.ts';
 import type { Task } from './task.ts';
-import { report, TaskRecord } from './traps.ts';
+import { report, TaskRecord, whenShutDown } from './traps.ts';
 
 export { FlightRecorder, type FlightRecorderOptions, flightRecorder } from './recording/flight.ts';
 export {
@@ -134,6 +136,24 @@ class LongBlock extends Debugger {
     this.#maxTime = checkSeconds(options.maxTime ?? 0.05, 'longblock');
   }
 
+  /** While it lasts, a thread looks: see stall/. */
+  override activate(kernel: Kernel): void {
+    const lift = listenForStalls({
+      seconds: this.#maxTime,
+      stalled: (task, seconds, frames) => this.#still(task as Task<unknown> | null, seconds, frames),
+    });
+    whenShutDown(kernel, lift);
+  }
+
+  #still(task: Task<unknown> | null, seconds: number, frames: Frame[]): void {
+    if (task === null || !this.concerns(task)) return;
+    const lines = frames.reverse().map(({ file, line, fn }) => `\n  File "${file}", line ${line}, in ${fn}`);
+    this.say(
+      task,
+      `${who(task)} has been running for ${seconds.toFixed(3)} s without blocking, and is here (most recent call last):${lines.join('')}`,
+    );
+  }
+
   override running(): void {
     this.#began = performance.now();
   }
@@ -173,7 +193,8 @@ export function logcrash(options: DebugOptions = {}): Activation {
 }
 
 /**
- * Reports tasks that run for longer than `maxTime` seconds without blocking.
+ * Reports tasks that run for longer than `maxTime` seconds without blocking: while they do, with the stack, as seen by a thread
+ * that looks every 50 ms; and afterwards, with the time it took.
  * @see Reference manual, "Debugging and Diagnostics"
  */
 export function longblock(options: LongBlockOptions = {}): Activation {

@@ -2,8 +2,16 @@
  * Sleeping, the clock, and timeouts with the seeds' rules for nesting them.
  */
 
-import { type Callable, callable, checkSeconds, describe, isOptions } from './base/callable.ts';
-import { RuntimeError, TaskTimeout, TimeoutCancellationError, UncaughtTimeoutError } from './errors.ts';
+import { type Callable, callable, checkSeconds, describe, functionName, isOptions } from './base/callable.ts';
+import {
+  RuntimeError,
+  TaskKilled,
+  TaskTimeout,
+  TimeoutCancellationError,
+  UncaughtTimeoutError,
+} from './errors.ts';
+import { limitHard as forceEnd } from './stall/limits.ts';
+import { spawn } from './task.ts';
 import type { TaskRecord, TimeoutFrame } from './traps.ts';
 import * as traps from './traps.ts';
 
@@ -32,7 +40,10 @@ export function clock(): Promise<number> {
 
 /** Options of `timeoutAfter()`. */
 export interface TimeoutOptions {
-  /** Also end a loop that never blocks. */
+  /**
+   * Also end a loop that never blocks: `fn` runs in a task of its own, and a thread watches it. What such a loop is ended in
+   * the middle of runs no `finally` any more.
+   */
   hard?: boolean | undefined;
 }
 
@@ -226,10 +237,64 @@ export function timeoutAfter(...call: unknown[]): TimeoutScope | Promise<unknown
   if (there !== null) return there.call('timeoutAfter', call) as Promise<unknown>;
   if (isOptions(call[0])) {
     const { hard } = call.shift() as TimeoutOptions;
-    if (hard)
-      throw new RuntimeError('timeoutAfter({ hard: true }) comes with the monitor, which is not there yet.');
+    if (hard) return limitHard(call);
   }
   return limit('timeoutAfter', call, false, undefined) as TimeoutScope | Promise<unknown>;
+}
+
+/** The hard form: `fn` runs in a task of its own, which is ended by force if it is caught in a loop when the time is up. */
+function limitHard([seconds, fn, ...args]: unknown[]): Promise<unknown> {
+  if (seconds !== null) checkSeconds(seconds, 'timeoutAfter');
+  const target = callable(fn, 'timeoutAfter', '{ hard: true }, seconds, ');
+  const scope = new TimeoutScope(seconds as number | null, false, undefined);
+  return scope.run(() =>
+    runApart(seconds as number | null, target, args, functionName(fn as { name: string })),
+  );
+}
+
+async function runApart(
+  seconds: number | null,
+  fn: (...args: unknown[]) => unknown,
+  args: unknown[],
+  name: string,
+): Promise<unknown> {
+  const task = await spawn({ name }, fn, ...args);
+  const lift =
+    seconds === null || seconds === Number.POSITIVE_INFINITY
+      ? () => {}
+      : forceEnd(
+          task,
+          performance.now() + seconds * 1000,
+          () => `It ran for more than ${seconds} s without blocking.`,
+        );
+  try {
+    await task.wait();
+  } catch (error) {
+    // A timeout or cancellation of this task's: it is passed on, and what it was passed on to is waited for.
+    await task.cancel();
+    blame(error, task.exception);
+    throw error;
+  } finally {
+    lift();
+  }
+  traps.markJoined(task);
+  if (!(task.exception instanceof TaskKilled)) return task.result;
+  try {
+    // The kernel may have noticed as well that the time is up, and is about to say so.
+    await traps.sleep(0);
+  } catch (error) {
+    blame(error, task.exception);
+    throw error;
+  }
+  const timeout = new TaskTimeout('The timeout expired, and what ran was ended by force.');
+  timeout.clock = await traps.clock();
+  blame(timeout, task.exception);
+  throw timeout;
+}
+
+/** A timeout after which something was ended by force says so. */
+function blame(error: unknown, outcome: unknown): void {
+  if (error instanceof TaskTimeout && outcome instanceof TaskKilled) error.cause ??= outcome;
 }
 
 /**

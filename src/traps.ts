@@ -579,6 +579,11 @@ export function reportIn(kernel: Kernel, level: LogLevel, message: string): void
   if (core !== undefined) logTo(core.reports.logger, level, message);
 }
 
+/** Registers what a kernel must close when it shuts down, in order. */
+export function whenShutDown(kernel: Kernel, hook: () => unknown): void {
+  coreOf(kernel)?.hooks.push(hook);
+}
+
 /** Ends a task in the middle of whatever it does. False if it has ended already. */
 export function killTask(task: TaskRecord, exc: unknown): boolean {
   return task.core.kill(task, exc);

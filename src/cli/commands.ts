@@ -33,6 +33,11 @@ export const commands: CommandEntry[] = [
     load: () => import('./info.ts'),
   },
   {
+    name: 'monitor',
+    summary: 'look into a program that runs with its monitor',
+    load: () => import('./monitor.ts'),
+  },
+  {
     name: 'dashboard',
     summary: "a program's tasks in a browser",
     load: () => import('./dashboard.ts'),

@@ -13,9 +13,7 @@ import { futureWait, reportIn, spawnIn, suspendedStack, type TaskRecord, tasksOf
 import { openDesk, placeOf } from './answers.ts';
 import { type Snapshot, takeSnapshot } from './snapshot.ts';
 import { placeText } from './table.ts';
-
-export const MONITOR_HOST = '127.0.0.1';
-export const MONITOR_PORT = 48802;
+import { MONITOR_HOST, MONITOR_PORT } from './terms.ts';
 
 /** Options of `new Monitor()` and `run({ withMonitor })`. */
 export interface MonitorOptions {

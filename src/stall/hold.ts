@@ -40,7 +40,7 @@ export class Holder {
   /** Stops the main thread for as long as `work` takes, and gives its result; undefined if it does not stop. One after the other. */
   hold<T>(work: (held: Held) => Promise<T>): Promise<T | undefined> {
     const done = this.#queue.then(() => this.#hold(work));
-    this.#queue = done.catch(() => {});
+    this.#queue = done.then(undefined, neglect);
     return done;
   }
 
@@ -73,16 +73,13 @@ export class Holder {
         return await work(held);
       } finally {
         const resumed = once(session, 'Debugger.resumed');
-        void post('Debugger.resume', { terminateOnResume }).catch(() => {});
+        void post('Debugger.resume', { terminateOnResume }).then(undefined, neglect);
         await within(GO, resumed);
         // Nothing may be asked of the inspector before that has taken effect: it would hit the answer instead.
         if (terminateOnResume) await within(GO, this.#answers());
       }
     } finally {
-      await within(
-        GO,
-        post('Debugger.disable').catch(() => {}),
-      );
+      await within(GO, post('Debugger.disable').then(undefined, neglect));
       session.disconnect();
     }
   }
@@ -98,7 +95,7 @@ export class Holder {
       if (paused === null || tries === TRIES || !this.#isCurio(paused.callFrames[0]?.url ?? ''))
         return paused;
       const resumed = once(session, 'Debugger.resumed');
-      void post('Debugger.resume').catch(() => {});
+      void post('Debugger.resume').then(undefined, neglect);
       await within(GO, resumed);
       await new Promise((resolve) => setTimeout(resolve, tries));
     }
@@ -125,6 +122,11 @@ export class Holder {
     if ('error' in reply) throw new Error(reply.error);
     return reply.value;
   }
+}
+
+/** Who waits for it has its own way to learn of it: there are no tasks in this thread. */
+function neglect(): void {
+  // Nothing to do.
 }
 
 function once(session: Session, event: string): Promise<unknown> {

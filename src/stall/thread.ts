@@ -102,7 +102,9 @@ const me: WatchThread = {
     const answered = ask(question, ...args).then((value) => ({ value }));
     const first = await Promise.race([answered, late(PATIENCE)]);
     if (first !== LATE) return first;
-    void answered.catch(() => {});
+    void answered.catch(() => {
+      // swallows: it came too late, and there are no tasks in this thread.
+    });
     return { stuck: me.stall() ?? { task: pulse[TASK] as number, seconds: PATIENCE / 1000 } };
   },
   tell: (question, ...args) => ask(question, ...args),

@@ -1,12 +1,13 @@
 // A server of echo clients beside a task that spins: until somebody kills it, nobody is served. It says its echo port, and
 // what its joiner saw.
 
-import { basename } from 'node:path';
-import { run, runServer, sleep, spawn, TaskError, tcpServerSocket, wait } from 'curio';
+import { Kernel, runServer, spawn, TaskError, tcpServerSocket, wait } from 'curio';
+import { Monitor } from 'curio/monitor';
 import type { Socket } from 'curio/socket';
 
 async function spinner() {
-  await sleep(0.05);
+  // Not before somebody can come and see.
+  await wait(monitor.address);
   console.log('spinning');
   for (let n = 0; ; n++) Math.sqrt(n);
 }
@@ -41,5 +42,6 @@ async function main() {
   await server.join();
 }
 
-console.log(basename(import.meta.url));
-await run({ withMonitor: { port: 0 } }, main);
+await using kernel = new Kernel();
+const monitor = new Monitor(kernel, { port: 0 });
+await kernel.run(main);
