@@ -9,6 +9,7 @@ import { udpBenchmarks } from './io/udp.mjs';
 import { kernelBenchmarks } from './kernel/kernel.mjs';
 import { Report } from './report.mjs';
 import { subprocessBenchmarks } from './subprocess/subprocess.mjs';
+import { workersBenchmarks } from './workers/workers.mjs';
 
 const suites = {
   kernel: kernelBenchmarks,
@@ -19,6 +20,7 @@ const suites = {
   idle: idleBenchmarks,
   files: filesBenchmarks,
   subprocess: subprocessBenchmarks,
+  workers: workersBenchmarks,
 };
 
 const wanted = process.argv.slice(2);
