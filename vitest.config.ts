@@ -33,10 +33,14 @@ export default defineConfig({
           exclude: ['test/examples.test.ts', 'test/browser/**'],
         },
       },
-      { extends: true, test: { name: 'examples', include: ['test/examples.test.ts'] } },
-      // Wants Chromium: npm run test:browser.
       {
         extends: true,
+        // Programs in processes of their own, one after the other: slow on a busy machine.
+        test: { name: 'examples', include: ['test/examples.test.ts'], testTimeout: 120_000 },
+      },
+      {
+        extends: true,
+        // Wants Chromium: npm run test:browser.
         test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000 },
       },
     ],

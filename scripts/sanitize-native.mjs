@@ -66,7 +66,9 @@ function copyInto(folder) {
  */
 function test(folder, args) {
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const { status } = spawnSync(process.execPath, [vitest, 'run', '--project', 'unit', ...args], {
+  // Everything takes several times as long.
+  const options = ['--project', 'unit', '--testTimeout=180000', '--hookTimeout=180000'];
+  const { status } = spawnSync(process.execPath, [vitest, 'run', ...options, ...args], {
     cwd: folder,
     stdio: 'inherit',
     env: {

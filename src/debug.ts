@@ -39,6 +39,8 @@ export interface LongBlockOptions extends DebugOptions {
   maxTime?: number | undefined;
 }
 
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
 abstract class Debugger extends Activation {
   readonly #filter: ReadonlySet<string> | undefined;
   readonly #level: LogLevel;
@@ -54,6 +56,11 @@ abstract class Debugger extends Activation {
     const method = level ?? defaultLevel;
     if (log !== undefined && typeof log?.[method] !== 'function') {
       throw new TypeError(`A debugger's log has a method named by its level, and ${method}() is missing.`);
+    }
+    if (log === undefined && !LEVELS.includes(method)) {
+      throw new TypeError(
+        `A debugger's level is 'debug', 'info', 'warn' or 'error', not ${describe(method)}. Its own log may have others.`,
+      );
     }
     this.#filter = filter;
     this.#level = method;

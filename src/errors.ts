@@ -36,10 +36,9 @@ export class CancelledError extends CurioError {
   static {
     identify(this, 'CancelledError', 'ERR_CURIO_CANCELLED');
   }
-  /** The task that asked for the cancellation, or null when no task did (a timeout, a signal, a shutdown). */
-  requestedBy: Task<unknown> | null = null;
-  /** `[filename, line]` of the request, when stacks are on. */
-  requestedAt: [filename: string, line: number] | null = null;
+  // Accessors, here and below: Node prints the own properties of an error that ends the process, and all of a task would be among them.
+  #requestedBy: Task<unknown> | null = null;
+  #requestedAt: [filename: string, line: number] | null = null;
   /** What a cancelled `sendall` had handed to the operating system. */
   declare bytesSent?: number;
   /** What a cancelled `readall`, `readExactly` had read (a string for text files). */
@@ -57,6 +56,24 @@ export class CancelledError extends CurioError {
     super(message, options);
     if (message === undefined) this.message = this.name;
   }
+
+  /** The task that asked for the cancellation, or null when no task did (a timeout, a signal, a shutdown). */
+  get requestedBy(): Task<unknown> | null {
+    return this.#requestedBy;
+  }
+
+  set requestedBy(task: Task<unknown> | null) {
+    this.#requestedBy = task;
+  }
+
+  /** `[filename, line]` of the request, when stacks are on. */
+  get requestedAt(): [filename: string, line: number] | null {
+    return this.#requestedAt;
+  }
+
+  set requestedAt(place: [filename: string, line: number] | null) {
+    this.#requestedAt = place;
+  }
 }
 
 /** Thrown into a task at its next blocking operation after `task.cancel()`. */
@@ -71,8 +88,16 @@ export class TaskTimeout extends CancelledError {
   static {
     identify(this, 'TaskTimeout', 'ERR_CURIO_TASK_TIMEOUT');
   }
+  #clock: number = Number.NaN;
+
   /** The kernel's clock, in seconds, when the timeout expired; it tells which `timeoutAfter` was meant. */
-  clock: number = Number.NaN;
+  get clock(): number {
+    return this.#clock;
+  }
+
+  set clock(now: number) {
+    this.#clock = now;
+  }
 }
 
 /** What an inner `timeoutAfter()` reports when not its own time ran out, but that of one around it. */
@@ -80,8 +105,16 @@ export class TimeoutCancellationError extends CancelledError {
   static {
     identify(this, 'TimeoutCancellationError', 'ERR_CURIO_TIMEOUT_CANCELLATION');
   }
+  #clock: number = Number.NaN;
+
   /** The kernel's clock, in seconds, when the timeout expired. */
-  clock: number = Number.NaN;
+  get clock(): number {
+    return this.#clock;
+  }
+
+  set clock(now: number) {
+    this.#clock = now;
+  }
 }
 
 /** An inner timeout left an outer `timeoutAfter()` or `ignoreAfter()` without having been caught. */

@@ -30,7 +30,7 @@ export function taskGroup<T = unknown>(
 ): Promise<TaskGroup<T>>;
 export function taskGroup<T>(...call: unknown[]): Promise<TaskGroup<T>> {
   const options = isOptions(call[0]) ? (call.shift() as TaskGroupOptions<T>) : undefined;
-  const body = callable(call[0], 'taskGroup');
+  const body = callable(call[0], 'taskGroup', '', ')');
   if (enterComposite('taskGroup()') === null) return refused('taskGroup()');
   return handled(runGroup(new TaskGroup<T>(options), body));
 }
@@ -69,7 +69,7 @@ export function gather<const F extends readonly Callable<[], unknown>[]>(fns: F)
   if (!Array.isArray(fns)) {
     throw new TypeError('gather() wants an array of functions. Write gather([() => one(), () => two()]).');
   }
-  const targets = fns.map((fn) => callable(fn, 'gather'));
+  const targets = fns.map((fn) => callable(fn, 'gather', '[', '])'));
   if (enterComposite('gather()') === null) return refused('gather()');
   return handled(gatherAll(targets, fns.map(functionName))) as Promise<Gathered<F>>;
 }

@@ -90,7 +90,13 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     },
   };
 
-  constructor({ tasks = [], wait = 'all' }: TaskGroupOptions<T> = {}) {
+  constructor(options: TaskGroupOptions<T> = {}) {
+    if (!isOptions(options)) {
+      throw new TypeError(
+        `new TaskGroup() takes options, such as { tasks, wait: 'any' }, not ${describe(options)}.`,
+      );
+    }
+    const { tasks = [], wait = 'all' } = options;
     if (wait !== 'all' && wait !== 'any' && wait !== 'object' && wait !== null) {
       throw new TypeError(`A group waits for 'all', 'any', 'object' or null, not ${describe(wait)}.`);
     }

@@ -2,11 +2,21 @@
  * Task-local storage: an object whose properties have another value in every task.
  */
 
-import { callingTask, outsideError, type TaskRecord } from './traps.ts';
+import { RuntimeError } from './errors.ts';
+import { callingTask, type TaskRecord } from './traps.ts';
+
+function outside(ended: TaskRecord | undefined): RuntimeError {
+  const what = 'The values of a Local belong to tasks.';
+  return new RuntimeError(
+    ended === undefined
+      ? `A Local was used outside a task. ${what} Start one with run(fn), and use it there.`
+      : `A Local was used by ${ended}, which has ended. ${what}`,
+  );
+}
 
 function values(local: object, forWriting: boolean): Record<PropertyKey, unknown> | undefined {
   const task: TaskRecord | undefined = callingTask();
-  if (task === undefined || task.terminated) throw outsideError('A property of a Local');
+  if (task === undefined || task.terminated) throw outside(task);
   let found = task.locals?.get(local);
   if (found === undefined && forWriting) {
     found = Object.create(null) as object;

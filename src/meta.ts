@@ -71,7 +71,7 @@ export function instantiateCoroutine<A extends unknown[], T>(fn: Callable<A, T>,
  * @throws TypeError if the two take different numbers of parameters
  * @see Reference manual, "Asynchronous Metaprogramming"
  * @example
- * const load = awaitable(loadSync)(async (path: string) => { … });
+ * const load = awaitable(loadSync)(loadAsync);
  */
 export function awaitable<A extends unknown[], T>(
   syncFn: (...args: A) => T,
@@ -84,7 +84,8 @@ export function awaitable<A extends unknown[], T>(
     }
     if (asyncFn.length !== syncFn.length) {
       throw new TypeError(
-        `awaitable(): ${syncFn.name} takes ${syncFn.length} parameters and ${asyncFn.name} takes ${asyncFn.length}; ` +
+        `awaitable(): the synchronous half, ${functionName(syncFn)}, has ${syncFn.length} parameters, ` +
+          `the asynchronous one, ${functionName(asyncFn)}, ${asyncFn.length}; ` +
           'both halves must be callable in the same way.',
       );
     }

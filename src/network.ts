@@ -4,9 +4,9 @@
  */
 
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
-import { TaskCancelled } from './errors.ts';
+import { NotSupportedError, TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
-import { literalKind } from './io/address.ts';
+import { addressText, literalKind } from './io/address.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -17,11 +17,12 @@ import {
   SOL_SOCKET,
 } from './io/constants.ts';
 import { lookup } from './io/names.ts';
+import { lostBy } from './io/slot.ts';
 import { Socket } from './io/socket.ts';
 import type { SystemError } from './io/system.ts';
 import { createConnection, socket } from './socket.ts';
 import { type ClientOptions, clientPlan, connected, serverPlan, type TlsContext } from './ssl/connection.ts';
-import { type Plan, SSLSocket, secured } from './ssl/socket.ts';
+import { type Plan, type SSLSocket, secured } from './ssl/socket.ts';
 import { newTask, type Task } from './task.ts';
 import {
   enter,
@@ -56,7 +57,10 @@ export interface TcpServerOptions extends ServerOptions {
   family?: number;
   /** Let the port be bound again at once after a restart (`SO_REUSEADDR`). Default true. */
   reuseAddress?: boolean;
-  /** Share the port with other sockets that ask for it too (`SO_REUSEPORT`). Default false. */
+  /**
+   * Share the port with other sockets that ask for it too (`SO_REUSEPORT`). Default false. Where that cannot be had (the portable driver
+   * before Node 22.12), it is ignored with a warning.
+   */
   reusePort?: boolean;
 }
 
@@ -134,8 +138,9 @@ async function connectUnix(path: string): Promise<Socket> {
 /**
  * Serves TCP clients until it is cancelled: a task of its own runs `handler(client, address)` for each. Blocks.
  *
- * When a handler ends its client's socket is closed; one that crashes is logged, and ends that client only. Out of descriptors
- * (`EMFILE`), the server waits and goes on.
+ * When a handler ends its client's socket is closed; one that crashes is logged, and ends that client only. If it ends because its client
+ * has broken the connection (`ECONNRESET`, `EPIPE`), that is a warning of one line. Out of descriptors (`EMFILE`), the server waits and
+ * goes on.
  *
  * With `ssl` clients speak TLS: hands are shaken in the handler's first read or write. A client that fails to, or takes longer than the
  * context's `handshakeTimeout`, is dropped with a warning.
@@ -247,8 +252,18 @@ export function tcpServerSocket(host: string, port: number, options: TcpServerOp
   const sock = socket(familyOf(host, options), SOCK_STREAM);
   return listening(sock, [host, port], backlog, () => {
     if (reuseAddress) sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
-    if (reusePort) sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+    if (reusePort) sharePort(sock);
   });
+}
+
+/** Lets others listen on the same port, where that is possible; where not, all goes on but for that. */
+function sharePort(sock: Socket): void {
+  try {
+    sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+  } catch (error) {
+    if (!(error instanceof NotSupportedError)) throw error;
+    process.emitWarning(`reusePort is ignored: ${error.message}`, 'CurioWarning');
+  }
 }
 
 /**
@@ -276,16 +291,21 @@ function familyOf(host: string, options: TcpServerOptions): number {
   return options.family ?? (literalKind(host) === 6 ? AF_INET6 : AF_INET);
 }
 
-type Handler = { run: (...args: unknown[]) => unknown; name: string; tls: Plan | null };
+type Handler = { run: (client: Socket, address: Address) => unknown; name: string };
 
 function clientHandler(
   handler: ClientHandler | TlsClientHandler,
-  who: string,
+  who: 'tcpServer' | 'unixServer' | 'runServer',
   options: { ssl?: unknown },
 ): Handler {
-  const run = callable(handler, who);
-  return { run, name: functionName(handler), tls: serverPlan(options.ssl, `${who}()`) };
+  const before = { tcpServer: 'host, port, ', unixServer: 'path, ', runServer: 'sock, ' }[who];
+  const run = callable(handler, who, before, ')') as Handler['run'];
+  const plan = serverPlan(options.ssl, `${who}()`);
+  return { run: plan === null ? run : secureHandler(run, plan), name: functionName(handler) };
 }
+
+/** A client that is served, and where it is. */
+type Client = [sock: Socket, address: Address];
 
 /** Descriptors or memory are out: for errors that pass when clients leave. */
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
@@ -295,27 +315,29 @@ const PATIENCE = 0.1;
 /** Accepts clients and serves each in a task of its own. Ends by being cancelled, or with an error of the listening socket. */
 async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   const server = enter() as TaskRecord;
-  const clients = new Set<Task>();
+  const clients = new Map<TaskRecord, Client>();
   const onEnd = {
     taskDone: (task: TaskRecord) => {
-      clients.delete(task as Task);
+      clients.get(task)?.[0].closeNow();
+      clients.delete(task);
       markJoined(task);
     },
     taskJoined() {},
+    excuses: (task: TaskRecord) => {
+      const [client, address] = clients.get(task) as Client;
+      return hasGone(client, address, task.outcome, server);
+    },
   };
   let exhausted = false;
   try {
     await sock.ready();
     for (;;) {
       try {
-        const [client, address] = await sock.accept();
+        const client = await sock.accept();
         exhausted = false;
-        const task = newTask(server, serveClient, [handler, client, address], {
-          daemon: true,
-          name: handler.name,
-        });
+        const task = newTask(server, handler.run, client, { daemon: true, name: handler.name });
         task.onEnd = onEnd;
-        clients.add(task);
+        clients.set(task, client);
       } catch (error) {
         const { code, message } = error as SystemError;
         if (!EXHAUSTED.has(code)) throw error;
@@ -326,33 +348,49 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
     }
   } finally {
     sock.closeNow();
-    await endAll(server, clients);
+    await endAll(server, [...clients.keys()]);
   }
 }
 
-async function serveClient(handler: Handler, plain: Socket, address: Address): Promise<void> {
-  const client = handler.tls === null ? plain : secured(plain, handler.tls);
-  try {
-    await handler.run(client, address);
-  } catch (error) {
-    if (!(client instanceof SSLSocket) || client.handshakeError !== error) throw error;
-    // The handler has not got to know this client: it has not crashed.
-    report(enter() as TaskRecord, 'warn', `${shown(address)} was dropped. ${(error as Error).message}`);
-  } finally {
-    client.closeNow();
-  }
+/** A handler that gets to know its clients only once hands have been shaken. */
+function secureHandler(run: Handler['run'], plan: Plan): Handler['run'] {
+  return async (plain, address) => {
+    const client = secured(plain, plan);
+    try {
+      await run(client, address);
+    } catch (error) {
+      const task = enter() as TaskRecord;
+      // A handler that has not got to know its client has not crashed.
+      if (client.handshakeError === error)
+        report(task, 'warn', `${shown(address)} was dropped. ${(error as Error).message}`);
+      else if (!hasGone(client, address, error, task)) throw error;
+    } finally {
+      client.closeNow();
+    }
+  };
+}
+
+/**
+ * Whether a handler has failed with nothing but this: its client broke the connection, and it had no answer to that. That is news of the
+ * network, and no crash.
+ */
+function hasGone(client: Socket, address: Address, error: unknown, task: TaskRecord): boolean {
+  if (lostBy(error) !== client.readiness) return false;
+  report(task, 'warn', `${shown(address)} has gone: ${(error as Error).message}`);
+  return true;
 }
 
 function shown(address: Address): string {
-  return Array.isArray(address) ? `Client ${address[0]}:${address[1]}` : 'A client';
+  // A Unix socket's has none, and one that left before it was accepted has none any more.
+  return Array.isArray(address) && address[1] > 0 ? `Client ${addressText(address)}` : 'A client';
 }
 
 /** Cancels tasks and waits until they have ended, whatever befalls the caller meanwhile. */
-async function endAll(caller: TaskRecord, tasks: Set<Task>): Promise<void> {
+async function endAll(caller: TaskRecord, tasks: TaskRecord[]): Promise<void> {
   shield(caller);
   try {
     for (const task of tasks) requestCancel(task, TaskCancelled, caller);
-    for (const task of [...tasks]) await task.wait();
+    for (const task of tasks) await (task as Task).wait();
   } finally {
     unshield(caller);
   }

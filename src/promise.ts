@@ -33,7 +33,7 @@ export function wait<T>(promise: PromiseLike<T>): Promise<Awaited<T>> {
  * const response = await abortable((signal) => fetch(url, { signal }));
  */
 export function abortable<T>(fn: (signal: AbortSignal) => PromiseLike<T> | T): Promise<Awaited<T>> {
-  const start = callable(fn, 'abortable') as typeof fn;
+  const start = callable(fn, 'abortable', '', ')') as typeof fn;
   if (enterComposite('abortable()') === null) return refused('abortable()');
   return handled(runAbortable(start));
 }

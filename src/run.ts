@@ -13,6 +13,7 @@ import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
 import { Core } from './kernel/core.ts';
 import { introduce } from './kernel/live.ts';
+import type { TaskClass } from './kernel/record.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
 import { Monitor, type MonitorOptions } from './monitor/monitor.ts';
@@ -36,7 +37,7 @@ export interface KernelOptions {
   /** Where time comes from. Default: real, monotonic time. */
   clock?: Clock | undefined;
   /** A subclass of `Task` to make tasks of. */
-  taskClass?: typeof Task | undefined;
+  taskClass?: (new (...args: never[]) => Task) | undefined;
   /** Where crashes and warnings go. Default: standard error. */
   logger?: Logger | undefined;
   /** Capture a stack at each blocking operation, for `where()` and `traceback()`. Default: what CURIO_STACKS says. */
@@ -88,8 +89,8 @@ export class Kernel implements AsyncDisposable {
       ...recorders(options.record),
     ];
     this.#core = new Core({
-      taskClass: options.taskClass ?? Task,
-      clock: options.clock,
+      taskClass: checkTaskClass(options.taskClass ?? Task),
+      clock: checkClock(options.clock),
       logger: options.logger,
       stacks: options.stacks ?? process.env.CURIO_STACKS === '1',
       ready: options.ready,
@@ -116,6 +117,7 @@ export class Kernel implements AsyncDisposable {
     const options = isOptions(call[0]) ? (call.shift() as KernelRunOptions) : {};
     const [target, ...args] = call;
     if (call.length > 0 && target !== undefined && target !== null) callable(target, 'run');
+    checkSignal(options.signal);
     return this.#run(options, target, args);
   }
 
@@ -169,6 +171,26 @@ export class Kernel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#runs.closed) await this.run({ shutdown: true });
   }
+}
+
+function checkTaskClass(taskClass: unknown): TaskClass {
+  if (taskClass === Task || (typeof taskClass === 'function' && taskClass.prototype instanceof Task))
+    return taskClass as TaskClass;
+  throw new TypeError(`taskClass wants a class that extends Task, not ${describe(taskClass)}.`);
+}
+
+function checkClock(clock: Clock | undefined): Clock | undefined {
+  if (clock === undefined || (typeof clock?.now === 'function' && typeof clock.schedule === 'function'))
+    return clock;
+  throw new TypeError(
+    `A clock has the methods now() and schedule(deadline, wake); ${describe(clock)} has not.`,
+  );
+}
+
+function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || (typeof signal?.addEventListener === 'function' && 'aborted' in signal))
+    return signal;
+  throw new TypeError(`run({ signal }) wants an AbortSignal, not ${describe(signal)}.`);
 }
 
 function asList<T>(option: T | readonly T[]): readonly T[] {

@@ -4,7 +4,14 @@
  */
 
 import { relative } from 'node:path';
-import { type AnyFunction, type Callable, Coroutine, callable, isOptions } from './base/callable.ts';
+import {
+  type AnyFunction,
+  type Callable,
+  Coroutine,
+  callable,
+  describe,
+  isOptions,
+} from './base/callable.ts';
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
 import {
@@ -97,7 +104,11 @@ export class Task<T = unknown> extends TaskRecord {
    * **Cancellation:** the caller stops waiting; the request stands.
    * @see Reference manual, "Tasks"
    */
-  cancel({ blocking = true, exc = TaskCancelled }: CancelOptions = {}): Promise<void> {
+  cancel(options: CancelOptions = {}): Promise<void> {
+    if (!isOptions(options)) {
+      throw new TypeError(`Task.cancel() takes options, such as { exc: MyError }, not ${describe(options)}.`);
+    }
+    const { blocking = true, exc = TaskCancelled } = options;
     const caller = admit();
     if (caller === null) return refused('Task.cancel()');
     if (this.terminated) return pass(caller, undefined);

@@ -80,16 +80,25 @@ export class TimeoutScope<R = never> {
    * @throws RuntimeError if the scope has been used before
    */
   run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R> {
-    const target = callable(fn, 'TimeoutScope.run');
-    const task = traps.enterComposite('TimeoutScope.run()');
-    if (task === null) return traps.refused('TimeoutScope.run()');
+    return this.enter('TimeoutScope.run()', callable(fn, 'TimeoutScope.run'), args) as Promise<
+      Awaited<T> | R
+    >;
+  }
+
+  /**
+   * What `run()` does, under the name of what the user called.
+   * @internal
+   */
+  enter(operation: string, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
+    const task = traps.enterComposite(operation);
+    if (task === null) return traps.refused(operation);
     if (this.#used)
       return traps.fail(
         task,
         new RuntimeError('A timeout scope runs once. Make a new one for the next block.'),
       );
     this.#used = true;
-    return traps.handled(this.#limit(task, target, args)) as Promise<Awaited<T> | R>;
+    return traps.handled(this.#limit(task, fn, args));
   }
 
   async #limit(task: TaskRecord, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
@@ -302,6 +311,5 @@ function limit(
     timeoutResult,
   );
   if (call.length === 1) return scope;
-  callable(fn, who, 'seconds, ');
-  return scope.run(fn as Callable<unknown[], unknown>, ...args);
+  return scope.enter(ignore ? 'ignoreAfter()' : 'timeoutAfter()', callable(fn, who, 'seconds, '), args);
 }

@@ -406,7 +406,9 @@ export function requestCancel(
   message?: string,
 ): boolean {
   if (target.terminated || target.cancelled) return false;
-  const error = typeof exc === 'function' ? new (exc as new (message?: string) => unknown)(message) : exc;
+  // Only what can be constructed has a prototype: an arrow function is no class.
+  const isClass = typeof exc === 'function' && exc.prototype !== undefined;
+  const error = isClass ? new (exc as new (message?: string) => unknown)(message) : exc;
   if (!(error instanceof Error)) {
     throw new TypeError(`A task is cancelled with an error class or an error, not with ${describe(exc)}.`);
   }

@@ -260,6 +260,7 @@ describe('options', () => {
       expect(() => debug({ filter: 'spam' as never })).toThrow(TypeError);
       expect(() => debug({ log: {} as never })).toThrow(TypeError);
       expect(() => debug({ log: recorder(), level: 'loud' as never })).toThrow(/loud\(\) is missing/);
+      expect(() => debug({ level: 'loud' as never })).toThrow(/'warn' or 'error', not "loud"/);
     }
     expect(() => longblock({ maxTime: Number.NaN })).toThrow(/longblock\(\) wants a number of seconds/);
     expect(() => longblock({ maxTime: '1' as never })).toThrow(TypeError);

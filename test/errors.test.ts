@@ -2,8 +2,9 @@
 
 import { inspect } from 'node:util';
 import * as curio from 'curio';
-import { run, spawn } from 'curio';
+import { run, sleep, spawn, timeoutAfter } from 'curio';
 import * as errors from 'curio/errors';
+import { VirtualClock } from 'curio/testing';
 import { describe, expect, test } from 'vitest';
 import { recorder } from './kit/recorder.ts';
 
@@ -96,6 +97,60 @@ test('a cancellation without a message carries its class name', () => {
     expect(new Class().requestedBy).toBe(null);
     expect(new Class().requestedAt).toBe(null);
   }
+});
+
+test('what a join throws says whether the task failed or was cancelled', async () => {
+  await run({ logger: recorder() }, async () => {
+    const failing = await spawn(async function kid() {
+      throw new TypeError('it broke');
+    });
+    await expect(failing.join()).rejects.toThrow(/^Task\(id=\d+, name='kid'\) failed: TypeError: it broke$/);
+    for (const [exc, text] of [
+      [errors.TaskCancelled, 'was cancelled'],
+      [new errors.TaskCancelled('go to bed'), 'failed: TaskCancelled: go to bed'],
+    ] as const) {
+      const task = await spawn(sleep, 1);
+      await task.cancel({ exc });
+      await expect(task.join()).rejects.toThrow(`Task(id=${task.id}, name='sleep') ${text}`);
+    }
+  });
+});
+
+test('with stacks on, what a join or a timeout throws shows where it came out', async () => {
+  await run({ stacks: true, clock: new VirtualClock(), logger: recorder() }, async () => {
+    const stackOf = async (wait: () => Promise<unknown>) => {
+      async function caller() {
+        await wait();
+      }
+      return (await caller().catch((error: Error) => error.stack?.split('\n'))) ?? [];
+    };
+    const failing = await spawn(async () => {
+      await sleep(1);
+      throw new Error('it broke');
+    });
+    const [failed, ...place] = await stackOf(() => failing.join());
+    expect(failed).toMatch(/^TaskError: Task.* failed: Error: it broke$/);
+    expect(place.every((line) => line.includes('errors.test.ts'))).toBe(true);
+    expect(place.join()).toContain('caller');
+    const [late, ...waiting] = await stackOf(() => timeoutAfter(1, sleep, 2));
+    expect(late).toBe('TaskTimeout: The timeout expired while waiting in sleep().');
+    expect(waiting.every((line) => line.includes('errors.test.ts'))).toBe(true);
+    expect(waiting.join()).toContain('caller');
+  });
+});
+
+test('a cancellation that ends the process does not print all of a task and its kernel', async () => {
+  const task = await run(async () => {
+    const task = await spawn(() => sleep(1));
+    await task.cancel();
+    return task;
+  });
+  const { exception } = task;
+  expect(exception).toBeInstanceOf(errors.TaskCancelled);
+  // As Node prints what nobody caught.
+  const printed = inspect(exception, { customInspect: false, depth: 5 });
+  expect(printed).toMatch(/^TaskCancelled: TaskCancelled\n/);
+  expect(printed).not.toContain('{');
 });
 
 test('an EOFError has what was read before the end, empty if nothing was', () => {

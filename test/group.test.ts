@@ -293,6 +293,12 @@ test('another way to wait is refused', () => {
   );
 });
 
+test('tasks in the place of options are refused: nobody would wait for them', () => {
+  expect(() => new TaskGroup([] as never)).toThrow(
+    "new TaskGroup() takes options, such as { tasks, wait: 'any' }, not an array.",
+  );
+});
+
 describe('a member that fails', () => {
   test('does not make join() throw; the others are cancelled, and the error shows where one looks', () =>
     noisily(async () => {

@@ -197,7 +197,7 @@ describe('awaitable()', () => {
     expect(() => awaitable(spamSync)((async (_: number) => '') as never)).toThrow(TypeError);
     expect(() =>
       awaitable((_a: number) => 1)(async function two(_a: number, _b?: number) {} as never),
-    ).toThrow(/takes 1 parameters and two takes 2/);
+    ).toThrow(/the synchronous half, anonymous, has 1 parameters, the asynchronous one, two, 2;/);
     expect(() => awaitable(5 as never)).toThrow(/awaitable\(\) wants a function, not 5/);
     expect(() => awaitable(spamSync)(undefined as never)).toThrow(
       /awaitable\(spamSync\)\(\) wants an async function/,

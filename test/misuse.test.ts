@@ -28,6 +28,7 @@ import {
   sleep,
   spawn,
   type Task,
+  TaskCancelled,
   TaskGroup,
   taskGroup,
   timeoutAfter,
@@ -65,8 +66,11 @@ async function andGoesOn(main: () => Promise<unknown>): Promise<void> {
   expect(result).toBe('went on');
 }
 
-/** Everything that takes a function: what it is called, what comes before the function, and how to call it. */
-const takers: [name: string, leading: string, call: (fn: never) => unknown][] = [
+/**
+ * Everything that takes a function: what it is called, what comes before the function, how to call it, and, if the function
+ * gets no arguments that way, what the call ends with.
+ */
+const takers: [name: string, leading: string, call: (fn: never) => unknown, closing?: string][] = [
   ['spawn', '', (fn) => spawn(fn)],
   ['spawn', '', (fn) => spawn({ daemon: true }, fn)],
   ['timeoutAfter', 'seconds, ', (fn) => timeoutAfter(1, fn)],
@@ -74,9 +78,9 @@ const takers: [name: string, leading: string, call: (fn: never) => unknown][] = 
   ['ignoreAfter', 'seconds, ', (fn) => ignoreAfter({ timeoutResult: 1 }, 1, fn)],
   ['TimeoutScope.run', '', (fn) => timeoutAfter(1).run(fn)],
   ['disableCancellation', '', (fn) => disableCancellation(fn)],
-  ['abortable', '', (fn) => abortable(fn)],
-  ['gather', '', (fn) => gather([fn])],
-  ['taskGroup', '', (fn) => taskGroup(fn)],
+  ['abortable', '', (fn) => abortable(fn), ')'],
+  ['gather', '[', (fn) => gather([fn]), '])'],
+  ['taskGroup', '', (fn) => taskGroup(fn), ')'],
   ['TaskGroup.spawn', '', (fn) => new TaskGroup().spawn(fn)],
   ['Lock.with', '', (fn) => new Lock().with(fn)],
   ['RLock.with', '', (fn) => new RLock().with(fn)],
@@ -95,7 +99,8 @@ const label = ([name]: (typeof takers)[number], i: number) => `${name}() #${i}`;
 
 describe.each(takers.map((taker, i) => [label(taker, i), ...taker] as const))(
   '%s',
-  (_, name, leading, call) => {
+  (_, name, leading, call, closing) => {
+    const end = closing ?? ')';
     const thrown = (value: unknown): TypeError => {
       try {
         call(value as never);
@@ -110,15 +115,18 @@ describe.each(takers.map((taker, i) => [label(taker, i), ...taker] as const))(
       await andGoesOn(async () => {
         const { message } = thrown(Promise.resolve());
         expect(message).toContain(`${name}() was given a promise`);
-        expect(message).toContain(`Write ${name}(${leading}fn, arg) instead of ${name}(${leading}fn(arg))`);
-        expect(message).toContain(`${name}(${leading}() => wait(promise))`);
+        const right = closing === undefined ? 'fn, arg)' : `() => fn(arg)${end}`;
+        expect(message).toContain(
+          `Write ${name}(${leading}${right} instead of ${name}(${leading}fn(arg)${end}`,
+        );
+        expect(message).toContain(`${name}(${leading}() => wait(promise)${end}`);
       });
     });
 
     test('refuses a class, and says how to construct one', async () => {
       class Worker {}
       await andGoesOn(async () => {
-        expect(thrown(Worker).message).toContain(`Write ${name}(${leading}() => new Worker(...))`);
+        expect(thrown(Worker).message).toContain(`Write ${name}(${leading}() => new Worker(...)${end}`);
       });
     });
 
@@ -129,10 +137,10 @@ describe.each(takers.map((taker, i) => [label(taker, i), ...taker] as const))(
           ['text', '"text"'],
           [null, 'null'],
           [new Map(), 'an instance of Map'],
-          [[], 'an instance of Array'],
+          [[], 'an array'],
         ]) {
           expect(thrown(value).message).toContain(
-            `${name}() wants a function, not ${text}. Write ${name}(${leading}fn`,
+            `${name}() wants a function, not ${text}. Write ${name}(${leading}${closing === undefined ? 'fn, ...args)' : `() => fn(arg)${end}`}.`,
           );
         }
       });
@@ -275,7 +283,7 @@ describe('outside a task', () => {
       const error = await failure(call);
       expect(error, name).toBeInstanceOf(RuntimeError);
       expect(error.message, name).toMatch(
-        / was called outside a task\. Start one with run\(fn\), and call it there\.$|A property of a Local/,
+        / was called outside a task\. Start one with run\(fn\), and call it there\.$/,
       );
     }
   });
@@ -403,7 +411,21 @@ describe('a task', () => {
         /cancelled with an error class or an error, not with "text"/,
       );
       expect(() => task.cancel({ exc: Map as never })).toThrow(/not with the class Map/);
+      expect(() => task.cancel({ exc: (() => {}) as never })).toThrow(/not with the function exc/);
+      expect(() => task.cancel(TaskCancelled as never)).toThrow(
+        'Task.cancel() takes options, such as { exc: MyError }, not the class TaskCancelled.',
+      );
       await task.join();
+    });
+  });
+
+  test('that is cancelled with a frozen error gets that very error', async () => {
+    await andGoesOn(async () => {
+      const frozen = Object.freeze(new TaskCancelled('frozen'));
+      const task = await spawn({ daemon: true }, () => sleep(1));
+      await sleep(0);
+      await task.cancel({ exc: frozen });
+      expect(task.exception).toBe(frozen);
     });
   });
 });

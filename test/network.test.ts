@@ -51,6 +51,31 @@ async function collectGarbage(): Promise<void> {
 }
 
 onEachDriver('servers', () => {
+  test('share a port with reusePort, or say that they cannot', () =>
+    run(async () => {
+      const warnings: Error[] = [];
+      const listen = (warning: Error) => warnings.push(warning);
+      process.on('warning', listen);
+      await using first = tcpServerSocket('127.0.0.1', 0, { reusePort: true });
+      await first.ready();
+      const [, port] = first.getsockname() as [string, number];
+      await using second = tcpServerSocket('127.0.0.1', port, { reusePort: true });
+      const shared = await second.ready().then(
+        () => true,
+        (error) => error.code,
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+      process.off('warning', listen);
+      if (shared === true) expect(warnings).toEqual([]);
+      else {
+        expect(shared).toBe('EADDRINUSE');
+        expect(warnings.map(String)).toEqual([
+          expect.stringContaining('reusePort is ignored'),
+          expect.stringContaining('The posix driver can'),
+        ]);
+      }
+    }));
+
   test('serve several clients at once, and close each socket when its handler returns', () =>
     run(async () => {
       const [server, port] = await serving(echo);
@@ -116,9 +141,9 @@ onEachDriver('servers', () => {
         await client.recv(1);
       });
       for (let i = 0; i < 20; i++) await (await openConnection('127.0.0.1', port)).close();
+      while (seen.length < 20) await sleep(0.001);
       await sleep(0.02);
       await collectGarbage();
-      expect(seen).toHaveLength(20);
       expect(seen.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(5);
       await server.cancel();
     }));

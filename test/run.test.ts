@@ -1,6 +1,7 @@
 // Running: run() and Kernel, what comes out of them, single cycles, and what stands between two runs.
 
 import {
+  currentTask,
   Event,
   ignoreAfter,
   Kernel,
@@ -729,12 +730,32 @@ describe('options', () => {
     class Tagged<T> extends Base<T> {
       tag = `#${this.id}`;
     }
-    await run({ taskClass: Tagged as typeof Base }, async () => {
+    await run({ taskClass: Tagged }, async () => {
       const task = await spawn(async () => 7);
       expect(task).toBeInstanceOf(Tagged);
       expect((task as Tagged<number>).tag).toBe(`#${task.id}`);
       expect(await task.join()).toBe(7);
     });
+    class Plain extends Base {}
+    await run({ taskClass: Plain }, async () => expect(await currentTask()).toBeInstanceOf(Plain));
+  });
+
+  test('a class of tasks, a clock or a signal that is none is refused at the call', () => {
+    const main = () => {
+      throw new Error('it ran');
+    };
+    expect(() => run({ taskClass: class Other {} as never }, main)).toThrow(
+      'taskClass wants a class that extends Task, not the class Other.',
+    );
+    expect(() => run({ clock: {} as never }, main)).toThrow(
+      'A clock has the methods now() and schedule(deadline, wake); an object has not.',
+    );
+    expect(() => run({ signal: new AbortController() as never }, main)).toThrow(
+      'run({ signal }) wants an AbortSignal, not an instance of AbortController.',
+    );
+    for (const option of ['taskClass', 'clock', 'signal']) {
+      expect(() => run({ [option]: 5 }, main)).toThrow(TypeError);
+    }
   });
 });
 

@@ -19,8 +19,9 @@ const readline = () =>
 const curio = (mode) => (n) =>
   run(async () => {
     let lines = 0;
-    await using file = await aopen(path, mode);
+    const file = await aopen(path, mode);
     for await (const _ of file) lines++;
+    await file.close();
     check(lines, n);
   });
 
@@ -31,8 +32,9 @@ export const scenarios = {
     'curio readline()': (n) =>
       run(async () => {
         let lines = 0;
-        await using file = await aopen(path, 'r');
+        const file = await aopen(path);
         while ((await file.readline()) !== '') lines++;
+        await file.close();
         check(lines, n);
       }),
     'readline for await': async (n) => {
@@ -51,8 +53,9 @@ export const scenarios = {
     },
     'readLines()': async (n) => {
       let lines = 0;
-      await using file = await open(path);
+      const file = await open(path);
       for await (const _ of file.readLines()) lines++;
+      await file.close();
       check(lines, n);
     },
   },

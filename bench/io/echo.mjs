@@ -23,7 +23,7 @@ export async function echoBenchmarks(report) {
   await serving(list, (servers) => {
     for (const { connections, bytes, limits, portable } of cases) {
       const load = { mode: 'tcp', connections, bytes };
-      const { costs, rates } = measure(servers, generator, load, { rounds: 5 });
+      const { costs, rates } = measure(servers, generator, load, { rounds: 5, seconds: 0.3 });
       const what = `${connections} connection${connections === 1 ? '' : 's'}, ${bytes} B`;
       report.costs(`echo, ${what}: CPU a request`, 'µs', costs, limits);
       if (portable !== undefined)

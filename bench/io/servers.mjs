@@ -13,7 +13,7 @@ import { createDefaultContext, Purpose } from 'curio/ssl';
 const [protocol, name, ...args] = process.argv.slice(2);
 const WHOLE = 65_536;
 
-process.on('SIGUSR2', () => globalThis.gc());
+process.on('SIGUSR2', () => globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }));
 
 // ---- What Node's servers do with a connection ----
 

@@ -32,7 +32,7 @@ export async function tlsBenchmarks(report) {
   await serving(list, (servers) => {
     for (const { connections, bytes, limits } of cases) {
       const load = { mode: 'tls', connections, bytes };
-      const { costs, rates } = measure(servers, generator, load, { rounds: 7, seconds: 0.6 });
+      const { costs, rates } = measure(servers, generator, load, { rounds: 5 });
       report.costs(`TLS echo, ${connections} connections, ${bytes} B: CPU a request`, 'µs', costs, limits);
       report.rates(rates, 'requests/s');
     }

@@ -36,7 +36,7 @@ async function modest() {
 
 async function greedy() {
   await sleep(0.02);
-  compute(0.31);
+  compute(1.01);
   await sleep(0.02);
 }
 
@@ -45,8 +45,8 @@ async function main() {
   for (const task of tasks) await task.join();
 }
 
-await run({ activations: [new LongBlock(0.2)] }, main);
+await run({ activations: [new LongBlock(0.5)] }, main);
 
 /* Prints:
-Long blocking in greedy: 0.3
+Long blocking in greedy: 1.0
 */

@@ -28,10 +28,10 @@ async function main() {
   }
 
   try {
-    await timeoutAfter(1, () => checkOutput(['sh', '-c', 'echo so far; exec sleep 3600']));
+    await timeoutAfter(1, () => checkOutput(['sleep', '3600']));
   } catch (error) {
     if (!(error instanceof TaskTimeout)) throw error;
-    console.log('It took too long. It said:', `${error.stdout}`.trim());
+    console.log('It took too long.');
   }
 }
 
@@ -45,5 +45,5 @@ pear
 It failed! The command 'sh -c 'echo no luck >&2; exit 3'' returned non-zero exit status 3.
 no luck
 It is not there: ENOENT
-It took too long. It said: so far
+It took too long.
 */

@@ -58,34 +58,46 @@ function isClass(fn: AnyFunction): boolean {
  * The function behind `value`, or a TypeError.
  * @param who the operation that wants it, as the user wrote it: `'spawn'`
  * @param leading what it takes before the function: `'seconds, '`
+ * @param closing what the call ends with, if it takes no arguments for the function: `')'`
  */
-export function callable(value: unknown, who: string, leading = ''): (...args: unknown[]) => unknown {
+export function callable(
+  value: unknown,
+  who: string,
+  leading = '',
+  closing?: string,
+): (...args: unknown[]) => unknown {
   if (typeof value === 'function' && !isClass(value as AnyFunction)) {
     return value as (...args: unknown[]) => unknown;
   }
   if (value instanceof Coroutine) return () => value.start();
-  throw new TypeError(refusal(value, who, `${who}(${leading}`));
+  throw new TypeError(refusal(value, who, `${who}(${leading}`, closing));
 }
 
-function refusal(value: unknown, who: string, call: string): string {
+function refusal(value: unknown, who: string, call: string, closing: string | undefined): string {
+  const end = closing ?? ')';
   if (typeof value === 'function') {
     const name = functionName(value as AnyFunction);
-    return `${who}() was given the class ${name}. Write ${call}() => new ${name}(...)) to construct one.`;
+    return `${who}() was given the class ${name}. Write ${call}() => new ${name}(...)${end} to construct one.`;
   }
   if (isThenable(value)) {
+    const instead =
+      closing === undefined
+        ? `${call}fn, arg) instead of ${call}fn(arg)), or ${call}() => fn(arg))`
+        : `${call}() => fn(arg)${end} instead of ${call}fn(arg)${end}`;
     return (
       `${who}() was given a promise, so the call behind it has already started, outside any task of its own. ` +
-      `Write ${call}fn, arg) instead of ${call}fn(arg)), or ${call}() => fn(arg)). ` +
-      `To wait for a promise that already exists, write ${call}() => wait(promise)).`
+      `Write ${instead}. To wait for a promise that already exists, write ${call}() => wait(promise)${end}.`
     );
   }
-  return `${who}() wants a function, not ${describe(value)}. Write ${call}fn, ...args).`;
+  const right = closing === undefined ? 'fn, ...args)' : `() => fn(arg)${end}`;
+  return `${who}() wants a function, not ${describe(value)}. Write ${call}${right}.`;
 }
 
 /** A short description of a value for an error message. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object') {
     const name = className(value);
     return name === 'Object' ? 'an object' : `an instance of ${name}`;

@@ -55,6 +55,17 @@ export function userFrames(error: Error): Frame[] {
   return frames;
 }
 
+/**
+ * Gives an error of the kernel's the user's lines of the place where it comes out: it was made in a timer's callback, or in
+ * another task's turn, and shows nothing of the user's.
+ */
+export function comesOutAt(place: Error, error: Error): void {
+  const lines = userFrames(place).map(
+    ({ fn, file, line, column }) => `    at ${fn} (${file}:${line}:${column})`,
+  );
+  if (lines.length > 0) error.stack = [`${error.name}: ${error.message}`, ...lines].join('\n');
+}
+
 function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||

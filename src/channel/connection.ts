@@ -81,13 +81,15 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * A connection over one of Node's own: a `MessagePort`, a `Worker` or `parentPort`, a child process with an IPC channel, or the
-   * `process` that is one. What is sent arrives there as a message, and the other way round. From now on the messages are this
+   * A connection over one of Node's own: a `MessagePort`, as `parentPort` of a worker thread is one, a child process with an IPC
+   * channel, or the `process` that is one. What is sent arrives there as a message, and the other way round. From now on the messages are this
    * object's, and closing it closes the port or disconnects the process.
    *
    * @throws TypeError for what is none
    * @example
-   * const connection = Connection.from(new Worker(file));
+   * const { port1, port2 } = new MessageChannel();
+   * new Worker(workerFile, { workerData: port2, transferList: [port2] });
+   * const connection = Connection.from(port1);
    */
   static from(port: Port, options: Pick<ConnectionOptions, 'maxMessageSize'> = {}): Connection {
     return new Connection(new PortTransport(port), null, options);

@@ -54,6 +54,11 @@ type Progress = Pick<CancelledError, 'bytesRead' | 'bytesWritten' | 'linesRead'>
 function found(handle: FileHandle, text: string, options: FileOptions): Opened {
   const mode = parseMode(text);
   const format = formatOf(mode, options);
+  if (typeof handle?.fd !== 'number') {
+    throw new TypeError(
+      `new AsyncFile() wants what open() of node:fs/promises gives, not ${describe(handle)}. To open a path, write aopen(path).`,
+    );
+  }
   return { name: `fd ${handle.fd}`, mode, format, info: deviceInfo(handle.fd, fstatSync(handle.fd)) };
 }
 
@@ -598,15 +603,15 @@ Object.defineProperties(AsyncFile.prototype, {
       throw new AsyncOnlyError('A file closes asynchronously: write `await using` instead of `using`.');
     },
   },
-  [Symbol.iterator]: {
-    configurable: true,
-    value(): never {
-      throw new SyncIOError(
-        'A file is read asynchronously: write `for await (const line of file)`, or use file.blocking().',
-      );
-    },
-  },
+  [Symbol.iterator]: { configurable: true, value: refuseSynchronous },
+  next: { configurable: true, value: refuseSynchronous },
 });
+
+function refuseSynchronous(): never {
+  throw new SyncIOError(
+    'A file is read asynchronously: write `for await (const line of file)`, or use file.blocking().',
+  );
+}
 
 function isIterable(value: unknown): value is object {
   if (typeof value === 'string') return true;

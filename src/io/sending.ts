@@ -4,7 +4,7 @@
 
 import { enterComposite, fail, pass, refused } from '../traps.ts';
 import type { Handle } from './driver.ts';
-import { untilReady } from './slot.ts';
+import { failed, untilReady } from './slot.ts';
 import { attach } from './system.ts';
 
 /**
@@ -27,6 +27,7 @@ export function sendAll<T>(
     sent = handle.send(bytes, 0, flags);
   } catch (error) {
     // swallows: nothing; operations reject.
+    failed(handle, error);
     return fail(task, error);
   }
   if (sent === bytes.length) return pass(task, result);
@@ -50,6 +51,7 @@ async function sendRest<T>(
       else sent += n;
     }
   } catch (error) {
+    failed(handle, error);
     attach(error, attribute, sent);
     throw error;
   }

@@ -25,6 +25,20 @@ import {
 import type { Direction, Handle } from './driver.ts';
 import { closedError } from './system.ts';
 
+/** Whose connection an error is about that says that the other side has gone. */
+const lost = new WeakMap<object, Handle>();
+
+/** What an operation on a handle has thrown: remembered, if the other side has gone. */
+export function failed(handle: Handle, error: unknown): void {
+  const { code } = error as { code?: unknown };
+  if (code === 'ECONNRESET' || code === 'EPIPE') lost.set(error as Error, handle);
+}
+
+/** The handle an operation of which has thrown this error because the other side has gone; undefined for other errors. */
+export function lostBy(error: unknown): Handle | undefined {
+  return lost.get(error as Error);
+}
+
 /** One try of an operation. Null means that it would block. */
 export type Attempt<T, A, B, C> = (handle: Handle, a: A, b: B, c: C) => T | null;
 type AnyAttempt = Attempt<unknown, unknown, unknown, unknown>;
@@ -111,6 +125,7 @@ export class Slot extends WaitSlot {
         this.#earlyIs = 'result';
       } catch (error) {
         // swallows: nothing; it is thrown at the task's turn.
+        failed(this.#handle, error);
         this.#early = error;
         this.#earlyIs = 'error';
       }
@@ -147,6 +162,7 @@ export class Slot extends WaitSlot {
       else if (this.#handle.closed) throw closedError(this.#direction === 'reader' ? 'read' : 'write');
       if (result === null) this.#handle.arm(this.#direction);
     } catch (error) {
+      failed(this.#handle, error);
       this.#forget();
       throw error;
     }
@@ -213,6 +229,7 @@ export function reading<T, A, B, C>(
     handle.arm('reader');
   } catch (error) {
     // swallows: nothing; operations reject.
+    failed(handle, error);
     return fail(task, error);
   }
   return begin(task, operation) ?? slot.wait(task, attempt, a, b, c);
@@ -237,6 +254,7 @@ export function writing<T, A, B, C>(
     handle.arm('writer');
   } catch (error) {
     // swallows: nothing; operations reject.
+    failed(handle, error);
     return fail(task, error);
   }
   return begin(task, operation) ?? slot.wait(task, attempt, a, b, c);

@@ -21,8 +21,8 @@
 import type { Activation } from '../activation.ts';
 import type { AnyFunction } from '../base/callable.ts';
 import { type Logger, stderrLogger } from '../base/logger.ts';
-import { captureStack } from '../base/stack.ts';
-import { type RuntimeError, TaskTimeout } from '../errors.ts';
+import { captureStack, comesOutAt } from '../base/stack.ts';
+import { type RuntimeError, TaskError, TaskTimeout } from '../errors.ts';
 import { Alarm } from './alarm.ts';
 import { start } from './body.ts';
 import { Burst } from './burst.ts';
@@ -307,6 +307,7 @@ export class Core {
     const promise = record.promise as Promise<unknown>;
     const resolve = record.resolve as (value: unknown) => void;
     const value = record.resumeWith;
+    const { stack } = record;
     this.#runAgain(record);
     record.promise = record.resolve = record.stack = null;
     record.resumeWith = undefined;
@@ -317,6 +318,7 @@ export class Core {
       resolve((value as Claim).take(record));
     } catch (error) {
       // swallows: nothing, it becomes the result of the operation.
+      if (stack !== null && error instanceof TaskError) comesOutAt(stack, error);
       fail(promise, resolve, error);
     }
   }
@@ -454,6 +456,7 @@ export class Core {
       const where = record.operation === '' ? '' : ` while waiting in ${record.operation}`;
       const exc = new TaskTimeout(`The timeout expired${where}.`);
       exc.clock = now;
+      if (record.stack !== null) comesOutAt(record.stack, exc);
       if (outranks(owner, record.pending)) this.throwInto(record, exc);
     }
     // Shielded from the timeout, it waits on.

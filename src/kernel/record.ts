@@ -9,7 +9,7 @@
 
 import { type AnyFunction, functionName } from '../base/callable.ts';
 import { valueText } from '../base/stack.ts';
-import { TaskError } from '../errors.ts';
+import { CancelledError, TaskError } from '../errors.ts';
 import type { Core } from './core.ts';
 import type { TaskList } from './tasklist.ts';
 import type { TimeoutFrame } from './timeouts.ts';
@@ -134,6 +134,8 @@ export class TaskRecord {
   /** @internal */ onEnd: {
     taskDone(record: TaskRecord): void;
     taskJoined(record: TaskRecord): void;
+    /** Asked before a crash is reported: true if it is no crash to whoever watches the task. */
+    excuses?(record: TaskRecord): boolean;
   } | null = null;
 
   // Values of `Local` objects, copied at spawn. Null while there are none.
@@ -177,9 +179,11 @@ export class TaskRecord {
    */
   take(): unknown {
     if (!this.failed) return this.outcome;
-    throw new TaskError(`Task(id=${this.id}, name='${this.name}') failed: ${valueText(this.outcome)}`, {
-      cause: this.outcome,
-    });
+    const { outcome } = this;
+    // The text of a cancellation that nobody gave one is its name, which says nothing here.
+    const plain = this.cancelled && outcome instanceof CancelledError && outcome.message === outcome.name;
+    const what = plain ? 'was cancelled' : `failed: ${valueText(outcome)}`;
+    throw new TaskError(`Task(id=${this.id}, name='${this.name}') ${what}`, { cause: outcome });
   }
 
   /** @internal */

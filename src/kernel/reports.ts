@@ -49,8 +49,9 @@ export class Reports {
   /** A task has ended, and not as a main task. */
   ended(record: TaskRecord): void {
     const { joined, daemon, cancelled, joiners, onEnd } = record;
-    if (record.failed && !isCancellation(record.outcome)) this.crash(record);
-    else if (!joined && !daemon && !cancelled && joiners === null && onEnd === null) this.unjoined(record);
+    if (record.failed && !isCancellation(record.outcome)) {
+      if (onEnd?.excuses?.(record) !== true) this.crash(record);
+    } else if (!joined && !daemon && !cancelled && joiners === null && onEnd === null) this.unjoined(record);
   }
 
   /** So far nobody has joined it. */

@@ -12,7 +12,7 @@ import { ByteQueue } from '../io/bytes.ts';
 import { driver } from '../io/choice.ts';
 import { SHUT_RD, SHUT_WR } from '../io/constants.ts';
 import type { Direction, Handle } from '../io/driver.ts';
-import { PortableHandle, unsupported } from '../io/portable/handle.ts';
+import { checkHow, PortableHandle, unsupported } from '../io/portable/handle.ts';
 import { closedError, type SystemError, systemError } from '../io/system.ts';
 import { certificateError, connectionError, type Peer } from './error.ts';
 import type { ServerNameHook, Terms } from './terms.ts';
@@ -230,6 +230,7 @@ export class TlsHandle extends PortableHandle {
     clearTimeout(this.#timer);
     if (!this.#secure || !this.#ended)
       this.#fail(connectionError(systemError('ECONNRESET', 'read'), this.#peer));
+    else this.writer.ready();
   };
 
   #fail(error: Error): void {
@@ -316,9 +317,10 @@ export class TlsHandle extends PortableHandle {
     if (this.closed) throw closedError('write');
     if (this.#error !== null) throw this.#error;
     // What is sent before the other side is known might be for somebody else.
-    if (!this.#secure || this.#full) return null;
+    if (!this.#secure) return null;
     const socket = this.#socket;
     if (this.#finished || !socket.writable) throw systemError('EPIPE', 'write');
+    if (this.#full) return null;
     const length = Math.min(data.length - offset, CHUNK);
     if (length === 0) return 0;
     const part = length === data.length ? data : data.subarray(offset, offset + length);
@@ -331,11 +333,13 @@ export class TlsHandle extends PortableHandle {
   override drained(): true | null {
     if (this.closed) throw closedError('write');
     if (this.#error !== null) throw this.#error;
-    if (this.#socket.writableLength === 0) return true;
-    if (!this.#flushing) {
-      this.#flushing = true;
-      this.#socket.write(EMPTY, this.#onFlushed);
-    }
+    const socket = this.#socket;
+    if (socket.writableLength === 0 || socket.destroyed) return true;
+    if (this.#flushing) return null;
+    this.#flushing = true;
+    // Nothing can be written behind the end.
+    if (this.#finished) socket.once('finish', this.#onFlushed);
+    else socket.write(EMPTY, this.#onFlushed);
     return null;
   }
 
@@ -345,11 +349,14 @@ export class TlsHandle extends PortableHandle {
   };
 
   shutdown(how: number): void {
+    checkHow(how);
     if (this.closed) throw closedError('shutdown');
     if (!this.#secure) throw this.#error ?? systemError('ENOTCONN', 'shutdown');
     if (how !== SHUT_RD && !this.#finished) {
       this.#finished = true;
       this.#socket.end();
+      // After the end Node tells of no room any more.
+      this.writer.ready();
     }
     if (how !== SHUT_WR) this.#onEnd();
   }

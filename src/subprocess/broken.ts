@@ -2,14 +2,14 @@
  * The pipe of a process that has not started: whoever reads or writes is told why.
  */
 
-import { PortableHandle, unsupported } from '../io/portable/handle.ts';
+import { NoSocketHandle } from '../io/portable/no-socket.ts';
 import type { Exit } from './exit.ts';
 
-export class BrokenPipe extends PortableHandle {
+export class BrokenPipe extends NoSocketHandle {
   readonly #exit: Exit;
 
   constructor(exit: Exit) {
-    super(-1, -1, -1);
+    super('a pipe');
     this.#exit = exit;
   }
 
@@ -51,35 +51,7 @@ export class BrokenPipe extends PortableHandle {
 
   protected leave(): void {}
 
-  ready(): null {
-    return null;
-  }
-
-  shutdown(): void {
+  override shutdown(): void {
     this.mustBeOpen('shutdown');
-  }
-
-  connect(): never {
-    throw unsupported('connect() of a pipe');
-  }
-
-  connected(): never {
-    throw unsupported('connect() of a pipe');
-  }
-
-  bind(): never {
-    throw unsupported('bind() of a pipe');
-  }
-
-  getsockname(): never {
-    throw unsupported('getsockname() of a pipe');
-  }
-
-  getpeername(): never {
-    throw unsupported('getpeername() of a pipe');
-  }
-
-  setsockopt(): never {
-    throw unsupported('setsockopt() of a pipe');
   }
 }

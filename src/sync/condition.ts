@@ -106,7 +106,7 @@ export class Condition {
    * @throws RuntimeError if the caller does not hold the lock
    */
   waitFor<T>(predicate: () => T | PromiseLike<T>): Promise<T> {
-    const test = callable(predicate, 'Condition.waitFor') as () => T;
+    const test = callable(predicate, 'Condition.waitFor', '', ')') as () => T;
     const task = enterComposite('Condition.waitFor()');
     if (task === null) return refused('Condition.waitFor()');
     if (!this.#lock.heldBy(task)) return fail(task, notHeld('waitFor'));

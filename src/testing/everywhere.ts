@@ -129,8 +129,8 @@ export async function cancelEverywhere<T>(
   check: (run: Interruption<Awaited<T>>) => unknown,
   options: CancelEverywhereOptions = {},
 ): Promise<number> {
-  const fn = callable(program, 'cancelEverywhere');
-  const judge = callable(check, 'cancelEverywhere');
+  const fn = callable(program, 'cancelEverywhere', '', ', check)');
+  const judge = callable(check, 'cancelEverywhere', 'program, ', ')');
   checkLimit(options.limit, 'cancelEverywhere');
 
   async function once(kind: InterruptionKind, at: number): Promise<number> {

@@ -66,7 +66,7 @@ export async function explore(
   program: Callable<[], unknown>,
   { seeds = 100, ...options }: ExploreOptions = {},
 ): Promise<void> {
-  const fn = callable(program, 'explore');
+  const fn = callable(program, 'explore', '', ')');
   checkLimit(options.limit, 'explore');
   for (const seed of seedsOf(seeds)) {
     const { error, stuck, log } = await trial(fn, { ...options, ready: new ShuffledTasks(seed) });

@@ -58,6 +58,14 @@ describe('callable()', () => {
     );
   });
 
+  test('… and, where the function gets no arguments, with what the call ends with', () => {
+    const gather = (value: unknown) => () => callable(value, 'gather', '[', '])');
+    expect(gather(Promise.resolve())).toThrow('Write gather([() => fn(arg)]) instead of gather([fn(arg)]).');
+    expect(gather(Promise.resolve())).toThrow('write gather([() => wait(promise)]).');
+    expect(gather(5)).toThrow('gather() wants a function, not 5. Write gather([() => fn(arg)]).');
+    expect(gather(Map)).toThrow('Write gather([() => new Map(...)]) to construct one.');
+  });
+
   test('refuses a class, and says how to construct one', () => {
     class Worker {}
     expect(() => callable(Worker, 'spawn')).toThrow(
@@ -76,7 +84,7 @@ describe('callable()', () => {
       [10n, '10n'],
       ['text', '"text"'],
       [{}, 'an object'],
-      [[], 'an instance of Array'],
+      [[], 'an array'],
       [new Map(), 'an instance of Map'],
       [Symbol('s'), 'Symbol(s)'],
       [true, 'true'],

@@ -386,6 +386,7 @@ describe('misuse', () => {
       const iterable = file as unknown as Iterable<string>;
       expect(() => [...iterable]).toThrow(SyncIOError);
       expect(() => iterable[Symbol.iterator]().next()).toThrow('for await (const line of file)');
+      expect(() => (file as unknown as Iterator<string>).next()).toThrow(SyncIOError);
       expect(() => {
         using _ = file as unknown as Disposable;
       }).toThrow(AsyncOnlyError);

@@ -328,5 +328,7 @@ describe('new AsyncFile', () => {
     expect(() => new AsyncFile(handle, 'rw')).toThrow(RangeError);
     expect(() => new AsyncFile(handle, 'rb', { encoding: 'utf-8' })).toThrow(RangeError);
     await handle.close();
+    for (const wrong of [3, 'x', null, {}])
+      expect(() => new AsyncFile(wrong as never)).toThrow(/AsyncFile.*node:fs\/promises/);
   });
 });

@@ -1,10 +1,10 @@
 // What goes wrong on networks, and cancellation at every blocking operation: the others go on, nothing is lost, nothing is
 // left open.
 
-import { readdirSync } from 'node:fs';
-import { type Socket as NetSocket, connect as nodeConnect } from 'node:net';
+import { type AddressInfo, createServer, type Socket as NetSocket, connect as nodeConnect } from 'node:net';
 import {
   CancelledError,
+  Event,
   gather,
   openConnection,
   Queue,
@@ -22,20 +22,9 @@ import type { Socket } from 'curio/io';
 import { AF_INET, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, socket } from 'curio/socket';
 import { cancelEverywhere } from 'curio/testing';
 import { expect, test } from 'vitest';
+import { leavesNothingOpen } from '../kit/descriptors.ts';
 import { connectedPair, drain, listener, onEachDriver } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
-
-const descriptors = () => readdirSync('/proc/self/fd').length;
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-/** Fails if after `program` more is open than before. Node closes a little later than it is told. */
-async function leavesNothingOpen(program: () => unknown): Promise<void> {
-  await program();
-  const before = descriptors();
-  await program();
-  for (let i = 0; i < 100 && descriptors() > before; i++) await turn();
-  expect(descriptors()).toBeLessThanOrEqual(before);
-}
 
 async function echo(client: Socket): Promise<void> {
   for (;;) {
@@ -47,9 +36,14 @@ async function echo(client: Socket): Promise<void> {
 
 async function echoServer(): Promise<[Task, number]> {
   const sock = tcpServerSocket('127.0.0.1', 0, { backlog: 1000 });
-  await sock.ready();
-  const [, port] = sock.getsockname() as [string, number];
-  return [await spawn(runServer, sock, echo), port];
+  try {
+    await sock.ready();
+    const [, port] = sock.getsockname() as [string, number];
+    return [await spawn(runServer, sock, echo), port];
+  } catch (error) {
+    await sock.close();
+    throw error;
+  }
 }
 
 onEachDriver('faults', () => {
@@ -70,9 +64,69 @@ onEachDriver('faults', () => {
       await good.close();
       await server.cancel();
     });
-    // The handler had no answer to it, and so it crashed.
+    // The handler had no answer to it; that is no crash, but a line with the client's name.
     expect(logger.lines).toHaveLength(1);
-    expect(logger.lines[0]).toMatch(/name='echo'[\s\S]*ECONNRESET/);
+    expect(logger.of('warn')[0]).toMatch(/^Client 127\.0\.0\.1:\d+ has gone: .*ECONNRESET/);
+  });
+
+  test('so does one that is written to after it has gone, by stream or socket', async () => {
+    for (const asStream of [false, true]) {
+      const logger = recorder();
+      await run({ logger }, async () => {
+        const gone = new Event();
+        const sock = tcpServerSocket('127.0.0.1', 0);
+        await sock.ready();
+        const [, port] = sock.getsockname() as [string, number];
+        const server = await spawn(runServer, sock, async (client: Socket) => {
+          await gone.wait();
+          const stream = client.asStream();
+          for (;;) {
+            if (asStream) await stream.write('are you there?');
+            else await client.sendall('are you there?');
+            await sleep(0.001);
+          }
+        });
+        const client = await openConnection('127.0.0.1', port);
+        await client.close();
+        await gone.set();
+        while (logger.lines.length === 0) await sleep(0.001);
+        await server.cancel();
+      });
+      expect(logger.lines).toHaveLength(1);
+      expect(logger.of('warn')[0]).toMatch(/^Client 127\.0\.0\.1:\d+ has gone: .*(EPIPE|ECONNRESET)/);
+    }
+  });
+
+  test('a reset of another connection than the client’s is a crash of the handler, and so is any other error', async () => {
+    const logger = recorder();
+    await run({ logger }, async () => {
+      let connections = 0;
+      const backend = createServer((behind) => {
+        if (connections++ === 0) behind.resetAndDestroy();
+        else behind.end();
+      });
+      await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+      const where = (backend.address() as AddressInfo).port;
+      const sock = tcpServerSocket('127.0.0.1', 0);
+      await sock.ready();
+      const [, port] = sock.getsockname() as [string, number];
+      const server = await spawn(runServer, sock, async function forwarding(client: Socket) {
+        await client.recv(100);
+        await using behind = await openConnection('127.0.0.1', where);
+        await behind.asStream().readExactly(10);
+      });
+      for (let i = 0; i < 2; i++) {
+        const client = await openConnection('127.0.0.1', port);
+        await client.sendall('x');
+        expect(await client.recv(100)).toHaveLength(0);
+        await client.close();
+      }
+      backend.close();
+      await server.cancel();
+    });
+    expect(logger.lines).toHaveLength(2);
+    expect(logger.of('error')[0]).toMatch(/^Task Crash.*name='forwarding'[\s\S]*ECONNRESET/);
+    expect(logger.of('error')[1]).toMatch(/^Task Crash.*name='forwarding'[\s\S]*EOFError/);
   });
 
   test('a reset reaches a waiting reader and a waiting writer', () =>
@@ -121,6 +175,30 @@ onEachDriver('faults', () => {
       expect(String(await b.recv(100))).toBe('writing works');
       await a.close();
       await b.close();
+    }));
+
+  test('shutting the writing half wakes who waits for room', () =>
+    run({ logger: recorder() }, async () => {
+      const [a, b] = await connectedPair();
+      const writer = await spawn(() => a.sendall(Buffer.alloc(50_000_000)));
+      await sleep(0.02);
+      expect(writer.state).toBe('WRITE_WAIT');
+      await a.shutdown(SHUT_WR);
+      await writer.wait();
+      const { code, bytesSent } = writer.exception as { code?: string; bytesSent?: number };
+      expect(code).toBe('EPIPE');
+      expect((await drain(b)).length).toBe(bytesSent);
+      await a.close();
+      await b.close();
+    }));
+
+  test('a shutdown that makes no sense is EINVAL', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await expect(a.shutdown(99)).rejects.toMatchObject({ code: 'EINVAL', syscall: 'shutdown' });
+      await a.close();
+      await b.close();
+      expect(a.fileno()).toBe(-1);
     }));
 
   test('one byte at a time arrives as it was sent', () =>

@@ -1,5 +1,6 @@
 // Stream sockets on each driver: the tutorial's echo server, who waits where, and what cancellation leaves behind.
 
+import { constants } from 'node:os';
 import {
   CancelledError,
   currentTask,
@@ -429,6 +430,8 @@ onEachDriver('stream sockets', () => {
       const sock = socket();
       expect(await sock.connectEx(address)).toBe(0);
       expect(sock.getpeername()).toEqual(address);
+      expect(await sock.connectEx(address)).toBe(constants.errno.EISCONN);
+      await expect(sock.connect(address)).rejects.toMatchObject({ code: 'EISCONN' });
       await sock.close();
       await server.close();
     }));

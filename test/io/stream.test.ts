@@ -1,7 +1,7 @@
 // Streams on each driver, over sockets, pipes, files, Node's streams and the web's: reading, writing, and what
 // cancellation leaves behind.
 
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
@@ -33,6 +33,16 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function streamPair(): Promise<[SocketStream, Socket]> {
   const [a, b] = await connectedPair();
   return [a.asStream(), b];
+}
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'EBADF' });
+    return false;
+  }
 }
 
 onEachDriver('streams', (driver) => {
@@ -332,8 +342,8 @@ onEachDriver('streams', (driver) => {
       expect([...lines]).toEqual([['line\n', 60_000]]);
       const fd = input.fileno();
       await input.close();
-      await sleep(0.01);
-      expect(() => closeSync(fd)).toThrow(/EBADF/);
+      // Node's own streams close their files behind the scenes.
+      while (isOpen(fd)) await sleep(0.001);
     }));
 
   test('a file that is read while it grows can be read on after its end', () =>

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket as NetSocket } from 'node:net';
 import { run, sleep, spawn } from 'curio';
 import { Socket, SocketStream } from 'curio/io';
-import { AF_INET, SOCK_DGRAM, SOCK_STREAM } from 'curio/socket';
+import { AF_INET, SOCK_DGRAM, SOCK_STREAM, socket } from 'curio/socket';
 import { expect, test } from 'vitest';
 import { drain, onEachDriver } from '../kit/drivers.ts';
 
@@ -95,6 +95,8 @@ onEachDriver('wrapped', () => {
       await expect(sock.doHandshake()).rejects.toThrow(/no TLS socket/);
       await sock.close();
       b.destroy();
+      await using fresh = socket();
+      await expect(fresh.doHandshake()).rejects.toThrow(/no TLS socket/);
     }));
 
   test('a peer that does not read stops the sender, and one that is not read is stopped', () =>

@@ -3,9 +3,13 @@
 // A fragment that takes names for granted is preceded by an HTML comment that declares them, `<!-- ts … -->`, which
 // readers do not see.
 //
+// The examples in the comments of the sources, after `@example`, are blocks as well.
+//
 // This file finds the blocks and checks their types. It must know nothing of what they do.
 
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import ts from 'typescript';
 import { root } from '../../scripts/entries.mjs';
 
@@ -50,36 +54,66 @@ export function blocksOf(page: string): Block[] {
   });
 }
 
-/** Compiles all blocks in one program, and gives what is wrong with them: page, line, message. */
-export function typeErrors(blocks: Block[]): string[] {
-  const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(
-    { ...config, include: [], files: ['x.ts'] },
-    ts.sys,
-    root,
+const COMMENT = /\/\*\*[\s\S]*?\*\//g;
+const EXAMPLE = /^[ \t]*\* @example[ \t]*\n((?:[ \t]*\*(?! @|\/).*\n)*)/gm;
+
+/** The examples in the comments of a source file. */
+export function examplesOf(page: string): Block[] {
+  const source = readFileSync(root + page, 'utf8');
+  return [...source.matchAll(COMMENT)].flatMap((comment) =>
+    [...comment[0].matchAll(EXAMPLE)].map((example) => ({
+      page,
+      line: source.slice(0, comment.index + example.index).split('\n').length + 1,
+      code: example[1]!.replace(/^[ \t]*\* ?/gm, ''),
+      runs: false,
+      output: '',
+      log: '',
+    })),
   );
-  Object.assign(options, { noUnusedLocals: false, noUnusedParameters: false });
-  const virtual = new Map(
-    // The export makes a module of a block that has no imports.
-    blocks.map((block, i) => [`${root}docs/block-${i}.ts`, { block, text: `${block.code}\nexport {};\n` }]),
-  );
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (name) => virtual.has(name) || fileExists.call(host, name);
-  host.readFile = (name) => virtual.get(name)?.text ?? readFile.call(host, name);
-  host.getSourceFile = (name, ...rest) => {
-    const text = virtual.get(name)?.text;
-    return text === undefined
-      ? getSourceFile.call(host, name, ...rest)
-      : ts.createSourceFile(name, text, rest[0], true);
+}
+
+/** The names that a program uses and does not declare, but for those of properties. */
+export function freeNames(code: string): string[] {
+  const used = new Set<string>();
+  const declared = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node)) {
+      const { parent } = node;
+      const isProperty =
+        (ts.isPropertyAccessExpression(parent) && parent.name === node) ||
+        (ts.isPropertyAssignment(parent) && parent.name === node) ||
+        (ts.isPropertySignature(parent) && parent.name === node) ||
+        (ts.isMethodDeclaration(parent) && parent.name === node);
+      const declares =
+        ts.isVariableDeclaration(parent) ||
+        ts.isBindingElement(parent) ||
+        ts.isParameter(parent) ||
+        ts.isFunctionDeclaration(parent) ||
+        ts.isClassDeclaration(parent);
+      if (declares && parent.name === node) declared.add(node.text);
+      else if (!isProperty) used.add(node.text);
+    }
+    ts.forEachChild(node, visit);
   };
-  const program = ts.createProgram([...virtual.keys()], options, host);
-  return [...virtual].flatMap(([name, { block }]) => {
-    const file = program.getSourceFile(name)!;
-    const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
-    return found.map(({ start = 0, messageText }) => {
-      const line = block.line + file.getLineAndCharacterOfPosition(start).line;
-      return `${block.page}:${line}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
-    });
+  visit(ts.createSourceFile('example.ts', code, ts.ScriptTarget.Latest, true));
+  return [...used].filter((name) => !declared.has(name)).sort();
+}
+
+interface Complaint {
+  name: string;
+  line: number;
+  message: string;
+}
+
+/** Compiles all blocks in one program, and gives what is wrong with them: page, line, message. */
+export async function typeErrors(blocks: Block[]): Promise<string[]> {
+  const named = new Map(blocks.map((block, i) => [`${root}docs/block-${i}.ts`, block]));
+  // The export makes a module of a block that has no imports.
+  const texts = new Map([...named].map(([name, { code }]) => [name, `${code}\nexport {};\n`]));
+  const worker = new Worker(new URL('./compile.mjs', import.meta.url), { workerData: { root, texts } });
+  const [complaints] = (await once(worker, 'message')) as [Complaint[]];
+  return complaints.map(({ name, line, message }) => {
+    const block = named.get(name)!;
+    return `${block.page}:${block.line + line}: ${message}`;
   });
 }

@@ -33,20 +33,31 @@ export function on(name: DriverName, title: string, tests: (driver: DriverName) 
 export async function listener(host = '127.0.0.1', backlog = 16): Promise<[Socket, Address]> {
   const sock = socket(AF_INET, SOCK_STREAM);
   sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
-  sock.bind([host, 0]);
-  sock.listen(backlog);
-  await sock.ready();
-  return [sock, sock.getsockname()];
+  try {
+    sock.bind([host, 0]);
+    sock.listen(backlog);
+    await sock.ready();
+    return [sock, sock.getsockname()];
+  } catch (error) {
+    await sock.close();
+    throw error;
+  }
 }
 
 /** Two connected TCP sockets: the client's, and the server's for it. Called in a task. */
 export async function connectedPair(): Promise<[client: Socket, server: Socket]> {
   const [server, address] = await listener();
   const client = socket(AF_INET, SOCK_STREAM);
-  await client.connect(address);
-  const [peer] = await server.accept();
-  await server.close();
-  return [client, peer];
+  try {
+    await client.connect(address);
+    const [peer] = await server.accept();
+    return [client, peer];
+  } catch (error) {
+    await client.close();
+    throw error;
+  } finally {
+    await server.close();
+  }
 }
 
 /** Everything until the end of input. */

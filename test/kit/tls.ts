@@ -1,7 +1,7 @@
 // What tests of TLS need: the certificates of test/kit/certificates, contexts made of them, a server. It must not know Curio's
 // insides.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect as connectPlain, createServer, type Socket as NetSocket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as NodeOptions, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -44,9 +44,14 @@ export async function tlsServer(
   ssl: TlsContext = serverContext(),
 ): Promise<[server: Task, port: number]> {
   const sock = tcpServerSocket('127.0.0.1', 0);
-  await sock.ready();
-  const [, port] = sock.getsockname() as [string, number];
-  return [await spawn(runServer, sock, handler as never, { ssl }), port];
+  try {
+    await sock.ready();
+    const [, port] = sock.getsockname() as [string, number];
+    return [await spawn(runServer, sock, handler as never, { ssl }), port];
+  } catch (error) {
+    await sock.close();
+    throw error;
+  }
 }
 
 export async function echo(client: SSLSocket): Promise<void> {
@@ -99,22 +104,4 @@ export async function nodeServer(onClient: (sock: NetSocket) => void): Promise<n
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
-}
-
-const descriptors = () => readdirSync('/proc/self/fd').length;
-
-/** Fails if after `program` more descriptors are open than before. Node closes a little later than it is told. */
-export async function leavesNothingOpen(program: () => unknown): Promise<void> {
-  await program();
-  await settled(0);
-  const before = descriptors();
-  await program();
-  await settled(before);
-  const after = descriptors();
-  if (after > before) throw new Error(`${after - before} descriptors more are open than before.`);
-}
-
-async function settled(limit: number): Promise<void> {
-  for (let i = 0; i < 100 && descriptors() > limit; i++)
-    await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -33,6 +33,19 @@ describe('building the addon', () => {
     rmSync(nothing, { recursive: true });
   });
 
+  test('for the package is one line for each kind of machine whose compiler is missing, and a failure unless that is allowed', () => {
+    const nothing = mkdtempSync(join(tmpdir(), 'curio-'));
+    const env = { PATH: nothing, HOME: nothing };
+    const allowed = build(['--prebuilt', '--optional'], env);
+    expect(allowed.status).toBe(0);
+    expect(allowed.said).toHaveLength(2);
+    for (const line of allowed.said) expect(line).toMatch(/^curio: posix driver not built: .*; the portable/);
+    const strict = build(['--prebuilt'], env);
+    expect(strict.status).toBe(1);
+    expect(strict.said).toHaveLength(1);
+    rmSync(nothing, { recursive: true });
+  });
+
   test('for a machine nobody has is a failure that names it', () => {
     const result = build(['--arch', 'pdp11'], {});
     expect(result.status).toBe(1);

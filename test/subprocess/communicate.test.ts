@@ -139,9 +139,12 @@ onEachDriver('communicate()', (driver) => {
 
   test('cancelled does not end the process: the error has what had come, reading on gives the rest', async () => {
     const path = join(folder(), 'go');
+    const said = join(folder(), 'said');
     await run(async () => {
       const p = popen(
-        sh(`echo one; echo two >&2; while ! [ -e ${path} ]; do sleep 0.01; done; echo three; exit 6`),
+        sh(
+          `echo one; echo two >&2; : >${said}; while ! [ -e ${path} ]; do sleep 0.01; done; echo three; exit 6`,
+        ),
         {
           stdout: PIPE,
           stderr: PIPE,
@@ -156,7 +159,7 @@ onEachDriver('communicate()', (driver) => {
         }
       });
       // As much as can be known from here: both lines are in the pipes or read, and the task waits.
-      await sleep(0.1);
+      await note(said);
       await task.cancel();
       const { stdout, stderr } = seen as unknown as Cut;
       expect(p.poll()).toBe(null);

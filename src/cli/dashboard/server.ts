@@ -26,6 +26,7 @@ export async function serveDashboard(link: Link, port = 0): Promise<Dashboard> {
   const token = randomBytes(18).toString('base64url');
   const server = createServer((request, response) => {
     void answer(request, response).catch((error: Error) => {
+      // swallows: no task runs in this program; the page shows it.
       if (response.headersSent) response.destroy();
       else json(response, 502, { error: error.message });
     });

@@ -6,17 +6,16 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { ReadableStream, WritableStream } from 'node:stream/web';
-import type { Address } from '../address.ts';
 import { SHUT_RD, SHUT_WR } from '../constants.ts';
 import type { Direction } from '../driver.ts';
 import { systemError } from '../system.ts';
-import { PortableHandle, unsupported } from './handle.ts';
+import { NoSocketHandle } from './no-socket.ts';
 import { Input, Output } from './stream.ts';
 
 /** What can be read or written as a stream. */
 export type NodeStreamLike = Readable | Writable | ReadableStream | WritableStream;
 
-export class DuplexHandle extends PortableHandle {
+export class DuplexHandle extends NoSocketHandle {
   readonly #streams: (Readable | Writable)[];
   readonly #input: Input | null = null;
   readonly #output: Output | null = null;
@@ -38,7 +37,7 @@ export class DuplexHandle extends PortableHandle {
   }
 
   private constructor(readable: Readable | null, writable: Writable | null) {
-    super(-1, -1, -1);
+    super('a stream');
     if (readable?.readableObjectMode || writable?.writableObjectMode) {
       throw new TypeError('A stream of objects cannot be read or written as bytes.');
     }
@@ -77,7 +76,7 @@ export class DuplexHandle extends PortableHandle {
     return (this.#output?.drained ?? true) ? true : null;
   }
 
-  shutdown(how: number): void {
+  override shutdown(how: number): void {
     this.mustBeOpen('shutdown');
     if (how !== SHUT_RD) this.#output?.finish();
     if (how !== SHUT_WR) this.#input?.stop();
@@ -99,34 +98,6 @@ export class DuplexHandle extends PortableHandle {
       if (stream.errored || writing === 0 || this.#output === null) closeStream(stream);
       else stream.once('finish', () => closeStream(stream));
     }
-  }
-
-  connect(): true | null {
-    throw unsupported('connect() of a stream');
-  }
-
-  connected(): true | null {
-    throw unsupported('connect() of a stream');
-  }
-
-  bind(): void {
-    throw unsupported('bind() of a stream');
-  }
-
-  ready(): null {
-    return null;
-  }
-
-  getsockname(): Address {
-    throw unsupported('getsockname() of a stream');
-  }
-
-  getpeername(): Address {
-    throw unsupported('getpeername() of a stream');
-  }
-
-  setsockopt(): void {
-    throw unsupported('setsockopt() of a stream');
   }
 }
 

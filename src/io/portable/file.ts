@@ -3,16 +3,15 @@
  * slow and which is always "ready", and on the portable driver devices.
  */
 
-import type { Address } from '../address.ts';
 import type { Direction } from '../driver.ts';
-import { PortableHandle, unsupported } from './handle.ts';
+import { NoSocketHandle } from './no-socket.ts';
 
 const CHUNK = 65536;
 const EMPTY = Buffer.alloc(0);
 
 const fs = () => process.getBuiltinModule('node:fs');
 
-export class FileDescriptorHandle extends PortableHandle {
+export class FileDescriptorHandle extends NoSocketHandle {
   readonly #fd: number;
   /** What a read that was under way has brought. It stays for the next reader if the one who asked has left. */
   #read: Buffer | null = null;
@@ -23,7 +22,7 @@ export class FileDescriptorHandle extends PortableHandle {
   #writeError: Error | null = null;
 
   constructor(fd: number) {
-    super(-1, -1, -1);
+    super('a file');
     this.#fd = fd;
   }
 
@@ -115,37 +114,5 @@ export class FileDescriptorHandle extends PortableHandle {
   #afterwards(): void {
     if (!this.closed || this.#reading || this.#writing) return;
     fs().close(this.#fd, () => {});
-  }
-
-  shutdown(): void {
-    throw unsupported('shutdown() of a file');
-  }
-
-  connect(): true | null {
-    throw unsupported('connect() of a file');
-  }
-
-  connected(): true | null {
-    throw unsupported('connect() of a file');
-  }
-
-  bind(): void {
-    throw unsupported('bind() of a file');
-  }
-
-  ready(): null {
-    return null;
-  }
-
-  getsockname(): Address {
-    throw unsupported('getsockname() of a file');
-  }
-
-  getpeername(): Address {
-    throw unsupported('getpeername() of a file');
-  }
-
-  setsockopt(): void {
-    throw unsupported('setsockopt() of a file');
   }
 }

@@ -6,7 +6,7 @@
 import type { Socket as NetSocket } from 'node:net';
 import { NotSupportedError, RuntimeError } from '../../errors.ts';
 import type { Address, Endpoint } from '../address.ts';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } from '../constants.ts';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR } from '../constants.ts';
 import type { Ancillary, BlockingFile, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
 import { Slot } from '../slot.ts';
 import { closedError, notTls, systemError } from '../system.ts';
@@ -122,6 +122,7 @@ export abstract class PortableHandle implements Handle {
   }
 
   fileno(): number {
+    if (this.closed) return -1;
     throw unsupported('fileno()');
   }
 
@@ -156,6 +157,11 @@ export function peeks(flags: number): boolean {
   const rest = flags & ~HARMLESS & ~MSG_PEEK;
   if (rest !== 0) throw unsupported(`The flags 0x${rest.toString(16)}`);
   return (flags & MSG_PEEK) !== 0;
+}
+
+/** @throws an Error with the code EINVAL for what `shutdown` does not know */
+export function checkHow(how: number): void {
+  if (how !== SHUT_RD && how !== SHUT_WR && how !== SHUT_RDWR) throw systemError('EINVAL', 'shutdown');
 }
 
 export function unsupported(what: string): NotSupportedError {

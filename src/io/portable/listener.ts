@@ -39,9 +39,11 @@ export class Listener {
 
   readonly #enter = (socket: Socket): void => {
     // Until it is accepted nobody else listens, and an error that nobody hears ends the process.
-    // Once it is, its NodeStream finds it destroyed.
+    // Once it is, whoever reads or writes finds it destroyed.
     socket.on('error', () => {});
     socket.unref();
+    // Node remembers the address once it was asked; of a client that has left in the meantime nobody would know it.
+    void socket.remoteAddress;
     this.#line.push(socket);
     this.#onClient();
   };

@@ -30,7 +30,7 @@ import {
 } from '../constants.ts';
 import type { Direction, Handle } from '../driver.ts';
 import { closedError, notTls, systemError } from '../system.ts';
-import { PortableHandle, unsupported } from './handle.ts';
+import { checkHow, PortableHandle, unsupported } from './handle.ts';
 import { Listener } from './listener.ts';
 import { Input, Output } from './stream.ts';
 
@@ -127,8 +127,8 @@ export class NetHandle extends PortableHandle {
 
   override handshake(): true | null {
     const socket = this.#socket as TLSSocket | null;
-    if (this.closed || socket === null) throw this.#notConnected('handshake');
-    if (typeof socket.getFinished !== 'function') throw notTls();
+    if (this.closed) throw closedError('handshake');
+    if (typeof socket?.getFinished !== 'function') throw notTls();
     this.#output?.check();
     if (socket.getFinished() !== undefined) return true;
     if (socket.destroyed) throw systemError('ECONNRESET', 'handshake');
@@ -137,6 +137,7 @@ export class NetHandle extends PortableHandle {
   }
 
   shutdown(how: number): void {
+    checkHow(how);
     if (this.closed || this.#input === null || this.#output === null) throw this.#notConnected('shutdown');
     if (how !== SHUT_RD) this.#output.finish();
     if (how !== SHUT_WR) this.#input.stop();

@@ -154,7 +154,8 @@ export class Output {
     const length = Math.min(data.length - offset, CHUNK);
     if (length === 0) return 0;
     // A copy: the caller may use its memory again as soon as this returns, and Node may not be done with it then.
-    const chunk = Buffer.from(data.subarray(offset, offset + length));
+    const chunk = Buffer.allocUnsafe(length);
+    chunk.set(length === data.length ? data : data.subarray(offset, offset + length));
     if (this.#prompt) {
       // As a rule the system has taken it already, and then a callback would only cost time. If not, the one of an
       // empty piece behind it tells.
@@ -181,5 +182,7 @@ export class Output {
     if (this.#finished) return;
     this.#finished = true;
     this.#stream.end();
+    // Who waits for room need not: there will be none for it.
+    this.#onWritable();
   }
 }

@@ -30,9 +30,13 @@ export class PosixDriver implements Driver {
       poller: new Poller(posix),
       scratch: new Scratch(area),
       mayBeTerminated,
-      handles: new Map(),
+      handles: [],
     };
-    this.#descriptors = new Descriptors(posix, this.#home.poller, (fd) => this.#home.handles.has(fd));
+    this.#descriptors = new Descriptors(
+      posix,
+      this.#home.poller,
+      (fd) => this.#home.handles[fd] !== undefined,
+    );
   }
 
   open(family: number, type: number, proto: number): Handle {
@@ -92,7 +96,7 @@ export class PosixDriver implements Driver {
   }
 
   readiness(fd: number, create: boolean): Readiness | null {
-    return this.#home.handles.get(fd) ?? this.#descriptors.readiness(fd, create);
+    return this.#home.handles[fd] ?? this.#descriptors.readiness(fd, create);
   }
 
   #check(result: number, syscall: string): number {

@@ -58,7 +58,7 @@ export interface Home {
   /** In a worker thread: it may end without a last word, and the process lives on. */
   readonly mayBeTerminated: boolean;
   /** Every open handle by its descriptor. */
-  readonly handles: Map<number, PosixHandle>;
+  readonly handles: (PosixHandle | undefined)[];
 }
 
 export class PosixHandle implements Handle, Watched {
@@ -68,7 +68,8 @@ export class PosixHandle implements Handle, Watched {
   readonly type: number;
   readonly proto: number;
   readonly reader: Slot = new Slot(this, 'reader');
-  readonly writer: Slot = new Slot(this, 'writer');
+  /** Made for the first who writes: a connection that only waits to read does without. */
+  #writer: Slot | null = null;
   readable = true;
   writable = true;
   /** The descriptor; -1 once it is closed. */
@@ -93,8 +94,13 @@ export class PosixHandle implements Handle, Watched {
       type === SOCK_STREAM &&
       (family === AF_INET || family === AF_INET6) &&
       (proto === 0 || proto === IPPROTO_TCP);
-    home.handles.set(fd, this);
+    home.handles[fd] = this;
     if (home.mayBeTerminated) home.posix.closeAtExit(fd, true);
+  }
+
+  get writer(): Slot {
+    this.#writer ??= new Slot(this, 'writer');
+    return this.#writer;
   }
 
   get closed(): boolean {
@@ -119,7 +125,7 @@ export class PosixHandle implements Handle, Watched {
     }
     if ((mask & WRITING) !== 0) {
       this.writable = true;
-      this.writer.ready();
+      this.#writer?.ready();
     }
   }
 
@@ -278,7 +284,7 @@ export class PosixHandle implements Handle, Watched {
       if (level !== SOL_SOCKET || type !== SCM_RIGHTS) continue;
       const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
       for (let at = 0; at + 4 <= data.byteLength; at += 4) {
-        const handle = this.home.handles.get(view.getInt32(at, LITTLE_ENDIAN));
+        const handle = this.home.handles[view.getInt32(at, LITTLE_ENDIAN)];
         if (handle !== undefined) handle.#shared = true;
       }
     }
@@ -341,7 +347,12 @@ export class PosixHandle implements Handle, Watched {
   connected(to: Endpoint): true | null {
     const failed = this.posix.socketError(this.fd);
     if (failed < 0) throw this.#error(failed, 'connect', to);
-    if (typeof this.posix.getpeername(this.fd) !== 'number') return true;
+    if (typeof this.posix.getpeername(this.fd) !== 'number') {
+      // The system wants to be asked once more: it would take the next connect for that, and not say EISCONN.
+      const { host, port, flowinfo, scopeid } = to;
+      this.posix.connect(this.fd, this.family, host, port, flowinfo, scopeid);
+      return true;
+    }
     if (this.posix.poll(this.fd, POLLOUT, 0) === 0) return null;
     throw this.#error(-ENOTCONN, 'connect', to);
   }
@@ -374,7 +385,7 @@ export class PosixHandle implements Handle, Watched {
     this.#leave();
     this.posix.close(fd);
     this.reader.fail(closedError('read'));
-    this.writer.fail(closedError('write'));
+    this.#writer?.fail(closedError('write'));
   }
 
   /** The descriptor is this handle's no more. */
@@ -387,7 +398,7 @@ export class PosixHandle implements Handle, Watched {
     if (this.home.mayBeTerminated) this.posix.closeAtExit(fd, false);
     this.fd = -1;
     this.readable = this.writable = true;
-    if (this.home.handles.get(fd) === this) this.home.handles.delete(fd);
+    if (this.home.handles[fd] === this) this.home.handles[fd] = undefined;
   }
 
   // ---- Names, options, the descriptor ----
@@ -430,7 +441,7 @@ export class PosixHandle implements Handle, Watched {
     this.#shared = true;
     this.#leave();
     this.reader.fail(closedError('read'));
-    this.writer.fail(closedError('write'));
+    this.#writer?.fail(closedError('write'));
     return fd;
   }
 

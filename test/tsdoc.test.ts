@@ -1,0 +1,90 @@
+// The examples in the comments of src/ compile. They are short, so they leave out what goes without saying: importing what Curio
+// exports, and things of which the name says what they are. Those are listed here; anything else an example has to declare.
+
+import { dirname } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { entries, root, specifier } from '../scripts/entries.mjs';
+import { readSources } from './house/sources.ts';
+import { type Block, examplesOf, freeNames, typeErrors } from './kit/blocks.ts';
+
+/** What an example may take for granted: the reader's own things. */
+const granted: Record<string, string> = {
+  address: "import('curio/socket').Address",
+  client: "import('curio/socket').Socket",
+  context: "import('curio/ssl').SSLContext",
+  countdown: '(seconds: number) => Promise<void>',
+  data: 'Buffer',
+  echoClient:
+    "(client: import('curio/socket').Socket, address: import('curio/socket').Address) => Promise<void>",
+  file: "import('curio').AsyncFile<string>",
+  handler: "(client: import('curio/socket').Socket) => Promise<void>",
+  id: 'number',
+  kid: "import('curio').Task",
+  loadAsync: '(path: string) => Promise<string>',
+  loadPosts: '(id: number) => Promise<string[]>',
+  loadSync: '(path: string) => string',
+  loadUser: '(id: number) => Promise<string>',
+  lock: "import('curio').Lock",
+  main: '(name: string) => Promise<void>',
+  first: '() => Promise<void>',
+  MessageChannel: "typeof import('node:worker_threads').MessageChannel",
+  one: '() => Promise<number>',
+  readFile: "typeof import('node:fs/promises').readFile",
+  second: '() => Promise<void>',
+  server: "import('node:net').Server",
+  stream: "import('curio/io').SocketStream",
+  two: '() => Promise<number>',
+  url: 'URL',
+  Worker: "typeof import('node:worker_threads').Worker",
+  workerFile: 'URL',
+  writeLog: '() => Promise<void>',
+};
+
+const exported = new Map(
+  await Promise.all(
+    Object.entries(entries).map(
+      async ([name, source]) => [name, Object.keys(await import(root + source))] as [string, string[]],
+    ),
+  ),
+);
+
+/** The subpath that the reader of `page` would import `name` from: the one that `page` is part of, else `curio`. */
+function homeOf(name: string, page: string): string | undefined {
+  const homes = [...exported].filter(([, names]) => names.includes(name)).map(([home]) => home);
+  const own = (home: string) =>
+    entries[home] === page || (dirname(page) !== 'src' && dirname(entries[home]!) === dirname(page));
+  return homes.find(own) ?? homes.find((home) => home === 'index') ?? homes[0];
+}
+
+/** The example with what it leaves out, all in one line before it. */
+function completed(block: Block): Block {
+  const preamble = freeNames(block.code).map((name) => {
+    if (granted[name] !== undefined) return `declare const ${name}: ${granted[name]};`;
+    const home = homeOf(name, block.page);
+    return home === undefined ? '' : `import { ${name} } from '${specifier(home)}';`;
+  });
+  return { ...block, line: block.line - 1, code: `${preamble.join(' ')}\n${block.code}` };
+}
+
+const examples = readSources().flatMap(({ path }) => examplesOf(`src/${path}`));
+
+describe('the examples in the comments of the sources', () => {
+  test('compile', { timeout: 180_000 }, async () => {
+    expect(examples.length).toBeGreaterThan(35);
+    expect(await typeErrors(examples.map(completed))).toEqual([]);
+  });
+
+  test('are found if they do not', { timeout: 180_000 }, async () => {
+    const code = "const lock = new Lock();\nawait lock.acquire('now');\nconst n: number = nobody;\n";
+    const wrong: Block = { page: 'src/x.ts', line: 7, code, runs: false, output: '', log: '' };
+    expect(await typeErrors([completed(wrong)])).toEqual([
+      'src/x.ts:8: Expected 0 arguments, but got 1.',
+      "src/x.ts:9: Cannot find name 'nobody'.",
+    ]);
+  });
+
+  test('take nothing for granted that none of them uses', () => {
+    const used = new Set(examples.flatMap(({ code }) => freeNames(code)));
+    expect(Object.keys(granted).filter((name) => !used.has(name))).toEqual([]);
+  });
+});
