@@ -21,6 +21,7 @@ const table: [name: keyof typeof errors, parent: keyof typeof errors | null, cod
   ['TimeoutCancellationError', 'CancelledError', 'ERR_CURIO_TIMEOUT_CANCELLATION'],
   ['UncaughtTimeoutError', 'CurioError', 'ERR_CURIO_UNCAUGHT_TIMEOUT'],
   ['TaskError', 'CurioError', 'ERR_CURIO_TASK_ERROR'],
+  ['TaskKilled', 'CurioError', 'ERR_CURIO_TASK_KILLED'],
   ['TaskBusyError', 'CurioError', 'ERR_CURIO_TASK_BUSY'],
   ['DeadlockError', 'CurioError', 'ERR_CURIO_DEADLOCK'],
   ['SyncIOError', 'CurioError', 'ERR_CURIO_SYNC_IO'],

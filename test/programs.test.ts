@@ -8,6 +8,9 @@ const TASK_TABLE = [
   'Task   State        Cycles     Timeout Name',
   '------ ------------ ---------- ------- ----------------------------------------',
   'N      EVENT_WAIT   1          None    main',
+  '',
+  'Who waits for whom:',
+  "  1 'main' waits for Event#1: Event(unset, 1 waiting)   [Event.wait()]",
 ];
 
 describe.concurrent('where Node would exit in silence', () => {

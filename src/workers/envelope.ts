@@ -68,7 +68,7 @@ export function sealEnvelope(error: unknown, depth = 0): Envelope {
 
 function sealError(error: Error, depth: number): ErrorEnvelope {
   const properties: Record<string, unknown> = {};
-  for (const key of Object.keys(error)) {
+  for (const key of [...Object.keys(error), ...accessors.filter((it) => it in error)]) {
     if (special.has(key)) continue;
     const value = (error as unknown as Record<string, unknown>)[key];
     if (isCloneable(value)) properties[key] = value;
@@ -87,6 +87,9 @@ function sealError(error: Error, depth: number): ErrorEnvelope {
 }
 
 const special = new Set(['name', 'message', 'stack', 'cause', 'errors', 'requestedBy']);
+
+/** What Curio's errors know besides, and do not show as properties of their own. */
+const accessors = ['clock', 'requestedAt'];
 
 function classOf(error: Error): string {
   for (let proto: unknown = error; proto !== null; proto = Object.getPrototypeOf(proto)) {

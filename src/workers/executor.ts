@@ -25,8 +25,7 @@ export interface Executor {
  * @see Reference manual, "Blocking Operations and External Work"
  * @example
  * const piscina = new Piscina({ filename });
- * const executor = { submit: (_fn, args, { signal }) => piscina.run(args, { signal }) };
- * await runInExecutor(executor, resize, image);
+ * await runInExecutor({ submit: (_fn, args, { signal }) => piscina.run(args, { signal }) }, resize, image);
  */
 export function runInExecutor<A extends unknown[], T>(
   executor: Executor,

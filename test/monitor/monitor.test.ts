@@ -50,7 +50,7 @@ describe("the tutorial's session", () => {
     expect(await terminal.type('cancel 3')).toBe('Cancelling task 3');
     await terminal.paper.ended();
     expect(await program.over).toMatchObject({ code: 1 });
-    expect(program.logged.text).toContain("TaskError: Task(id=3, name='kid') failed");
+    expect(program.logged.text).toContain("TaskError: Task(id=3, name='kid') was cancelled");
     expect(program.said.text).not.toContain('Leaving!');
   });
 
