@@ -44,7 +44,7 @@ describe('the documentation', () => {
   test('names the two commands for a fresh machine, and .ci/run runs the second', () => {
     const commands = [...readFileSync(`${root}README.md`, 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm)];
     expect(commands.map(([, command]) => command)).toEqual([
-      'npm ci && npx tsx examples/tutorial/11-echo-server.ts\n',
+      'npm ci && CURIOMONITOR=1 npx tsx examples/tutorial/11-echo-server.ts\n',
       'npm ci && npm test\n',
     ]);
     expect(readFileSync(`${root}.ci/run`, 'utf8')).toContain("'npm ci && npm test'");
