@@ -1,33 +1,32 @@
-// What a sleeping task costs, in a process of its own: resident bytes of the first 100,000, which also pay for V8's young
-// generation growing to its full size (up to 96 MB on Node 24, a third of that on Node 20), and of 100,000 more. And
-// what a million timeouts leave behind once they have been set and lifted. Argument: the peer.
+// What a sleeping task costs, in a process of its own: resident bytes of 100,000 of them. To make them V8 lets its young
+// generation grow (by up to 96 MB on Node 24, a third of that on Node 20) and keeps that until memory is short; so they are
+// counted after an ordinary garbage collection, and again when V8 has given back what it does not use. And what a
+// million timeouts leave behind once they have been set and lifted. Argument: the peer.
 
 import { run, sleep, spawn, timeoutAfter } from 'curio';
 import { Effect, Fiber } from 'effect';
 
 const COUNT = 100_000;
 
-async function settled() {
+async function settled(flavor) {
   for (let i = 0; i < 4; i++) {
-    globalThis.gc();
+    globalThis.gc({ type: 'major', flavor });
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return process.memoryUsage();
 }
 
-/** Bytes for each of COUNT sleepers, twice. `start` makes some, and gives what ends them. */
+/** Bytes for each of COUNT sleepers. `start` makes some, and gives what ends them. */
 async function perSleeper(start) {
-  const before = await settled();
-  const endFirst = await start(COUNT);
-  const half = await settled();
-  const endMore = await start(COUNT);
-  const after = await settled();
-  await endFirst();
-  await endMore();
+  const before = await settled('last-resort');
+  const end = await start(COUNT);
+  const roomy = await settled('regular');
+  const after = await settled('last-resort');
+  await end();
   return {
-    first: (half.rss - before.rss) / COUNT,
-    more: (after.rss - half.rss) / COUNT,
-    heap: (after.heapUsed - before.heapUsed) / COUNT / 2,
+    roomy: (roomy.rss - before.rss) / COUNT,
+    resident: (after.rss - before.rss) / COUNT,
+    heap: (after.heapUsed - before.heapUsed) / COUNT,
   };
 }
 
@@ -71,9 +70,9 @@ const peers = {
         for (let i = 0; i < n; i++) await timeoutAfter(10, quick);
       };
       await round(100_000);
-      const before = await settled();
+      const before = await settled('last-resort');
       await round(1_000_000);
-      const after = await settled();
+      const after = await settled('last-resort');
       return { resident: after.rss - before.rss, heap: after.heapUsed - before.heapUsed };
     }),
 };
