@@ -69,7 +69,12 @@ export async function kernelBenchmarks(report) {
       Object.entries(sleepers).map(([peer, runs]) => [peer, median(runs.map((run) => run[what]))]),
     );
   report.costs('heap of a sleeping task', 'B', sleeping('heap'), {});
-  report.costs('resident memory of a sleeping task, with the room V8 made for them', 'B', sleeping('roomy'), {});
+  report.costs(
+    'resident memory of a sleeping task, with the room V8 made for them',
+    'B',
+    sleeping('roomy'),
+    {},
+  );
   report.costs('resident memory of a sleeping task', 'B', sleeping('resident'), {});
   report.atMost('resident memory of a sleeping task', sleeping('resident').curio, 1536, 'B');
 
