@@ -2,7 +2,7 @@
  * Starting a process, or finding out why it cannot be started.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { FileStream } from '../io/stream.ts';
 import { outsideTasks } from '../traps.ts';
@@ -37,7 +37,7 @@ export function start(
     const { file, argv, cwd, env, processGroup } = wiring.merged ? throughShell(plan) : plan;
     const { stdio } = wiring;
     const child = outsideTasks(() =>
-      spawn(file, argv.slice(1), {
+      process.getBuiltinModule('node:child_process').spawn(file, argv.slice(1), {
         argv0: argv[0],
         cwd,
         env,

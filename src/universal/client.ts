@@ -4,7 +4,6 @@
  * It must not know what the objects are.
  */
 
-import { randomUUID } from 'node:crypto';
 import {
   BroadcastChannel,
   isMainThread,
@@ -206,7 +205,7 @@ export class Client {
 
   #connect(): void {
     if (this.#channel === null) {
-      const client = `curio-${randomUUID()}`;
+      const client = `curio-${crypto.randomUUID()}`;
       this.#channel = new BroadcastChannel(client);
       this.#channel.onmessage = (event) => this.#take((event as { data: Reply }).data);
       this.#channel.unref();

@@ -5,7 +5,6 @@
  * It must not know what the objects are.
  */
 
-import { randomUUID } from 'node:crypto';
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort, threadId } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
 import { RuntimeError } from '../errors.ts';
@@ -31,7 +30,7 @@ export function isThisHome(other: Home): boolean {
 
 // A channel needs not be sent to anybody, only its name: a handle can be cloned, whoever posts it.
 function open(customs: Customs): Home {
-  const name = `curio-${randomUUID()}`;
+  const name = `curio-${crypto.randomUUID()}`;
   outsideTasks(() => {
     const door = new BroadcastChannel(name);
     door.onmessage = (event) => void new ClientLine((event as { data: Hello }).data, customs);

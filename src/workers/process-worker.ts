@@ -2,7 +2,7 @@
  * A worker that is a process.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Call } from './call.ts';
 import { farScript, nodeOptions } from './far/script.ts';
 import type { Reply } from './message.ts';
@@ -36,7 +36,7 @@ export class ProcessWorker implements PoolWorker {
     // The script is longer than an argument may be: it comes as the first message.
     const options = [...nodeOptions(), '-e', "process.once('message', (script) => (0, eval)(script))"];
     // Output is this program's; input is not for workers.
-    this.#child = spawn(process.execPath, options, {
+    this.#child = process.getBuiltinModule('node:child_process').spawn(process.execPath, options, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
       windowsHide: true,

@@ -2,8 +2,6 @@
  * The other side of pack.ts: makes functions of shipments.
  */
 
-import { createRequire } from 'node:module';
-import { constants, runInThisContext } from 'node:vm';
 import { arrive } from './arrival.ts';
 import { isMainScript } from './main-script.ts';
 import { byName } from './named.ts';
@@ -91,10 +89,11 @@ class Unpacker {
     try {
       if (isMainScript(module))
         throw new TypeError(`${module} is the main script, which must not run twice.`);
-      const loaded = (required ? createRequire(module)(module) : await import(module)) as Record<
-        string,
-        unknown
-      >;
+      const loaded = (
+        required
+          ? process.getBuiltinModule('node:module').createRequire(module)(module)
+          : await import(module)
+      ) as Record<string, unknown>;
       const found = key === '' ? loaded : loaded[key];
       if (typeof found === 'function' && (text === null || Function.prototype.toString.call(found) === text))
         return found;
@@ -133,6 +132,7 @@ class Unpacker {
     // All on the text's first line, so that the lines of stack traces are right.
     const head = `(function(){${strict ? "'use strict';" : ''}${declared}return[()=>${before}`;
     if (part.imports) keepQuiet();
+    const { constants, runInThisContext } = process.getBuiltinModule('node:vm');
     const make = runInThisContext(`${head}${text}${behind},${setters}]})`, {
       filename: part.script === '' ? 'curio-function' : part.script,
       lineOffset: part.line,
