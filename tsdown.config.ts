@@ -2,6 +2,9 @@ import { defineConfig } from 'tsdown';
 import { entries, programs } from './scripts/entries.mjs';
 import { farScripts } from './scripts/far-scripts.mjs';
 
+/** Sources whose path in src/ begins so; not their declarations, which are chunks of their own. */
+const source = (path: string) => new RegExp(`/src/(${path}).*(?<!\\.d)\\.ts$`);
+
 export default defineConfig({
   // The far side of an async thread is a file of its own, which no user imports.
   entry: { ...entries, ...programs, 'far-thread': 'src/thread/far.ts' },
@@ -19,5 +22,18 @@ export default defineConfig({
   hash: false,
   plugins: [farScripts()],
   // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
-  outputOptions: { chunkFileNames: 'shared-[name].js' },
+  outputOptions: {
+    chunkFileNames: 'shared-[name].js',
+    // What `import 'curio'` needs is in few files: each costs a program about a millisecond when it starts.
+    advancedChunks: {
+      groups: [
+        { name: 'far', test: source('workers/far/built') },
+        { name: 'kernel', test: source('base/|kernel/|errors|traps|task|meta|sched|activation') },
+        {
+          name: 'curio',
+          test: source('(?!cli|stall|monitor|recording|testing|index|public|thread/far|workers/far/call)'),
+        },
+      ],
+    },
+  },
 });

@@ -2,6 +2,7 @@
 // place of src/workers/far/built.ts. As text, so that a bundle that holds Curio needs no second file.
 
 import { existsSync } from 'node:fs';
+import { deflateSync } from 'node:zlib';
 import { Rolldown } from 'tsdown';
 import { root } from './entries.mjs';
 
@@ -21,6 +22,23 @@ async function scriptOf(input) {
   return `${output[0].code}\n//# sourceURL=curio-worker\n`;
 }
 
+/**
+ * Packed, since every program that imports Curio has to read this, and few need it. Unpacked once.
+ *
+ * @param {Record<string, string>} built
+ */
+function moduleOf(built) {
+  const packed = Object.fromEntries(
+    Object.entries(built).map(([name, text]) => [name, deflateSync(text, { level: 9 }).toString('base64')]),
+  );
+  return `const packed = ${JSON.stringify(packed)};
+const texts = {};
+export const built = (entry) => (texts[entry] ??= process
+  .getBuiltinModule('node:zlib')
+  .inflateSync(Buffer.from(packed[entry], 'base64'))
+  .toString());`;
+}
+
 /** The plugin for the build. */
 export function farScripts() {
   return {
@@ -33,7 +51,7 @@ export function farScripts() {
       for (const [name, input] of Object.entries(farSides)) {
         if (existsSync(root + input)) built[name] = await scriptOf(input);
       }
-      return { code: `export const built = ${JSON.stringify(built)};`, moduleType: 'js' };
+      return { code: moduleOf(built), moduleType: 'js' };
     },
   };
 }

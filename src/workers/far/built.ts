@@ -3,4 +3,4 @@
  * started from a bundle, too; in the sources there are none.
  */
 
-export const built: Readonly<Record<string, string>> | null = null;
+export const built: ((entry: string) => string) | null = null;

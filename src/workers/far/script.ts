@@ -12,7 +12,7 @@ const entries = {
 
 /** A CommonJS script for `new Worker(script, { eval: true })`, or `node -e`. */
 export function farScript(entry: keyof typeof entries): string {
-  return built?.[entry] ?? fromSource(new URL(entries[entry], import.meta.url));
+  return built?.(entry) ?? fromSource(new URL(entries[entry], import.meta.url));
 }
 
 /** Runs a file of the sources: by the hooks this process was started with, by Node itself, or by tsx. */
