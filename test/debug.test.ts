@@ -158,10 +158,10 @@ describe('logcrash', () => {
 
 describe('longblock', () => {
   test('warns of a task that runs for longer than its limit without blocking', async () => {
-    const lines = await logged(longblock({ maxTime: 0.01 }), async function main() {
+    const lines = await logged(longblock({ maxTime: 0.1 }), async function main() {
       const task = await spawn(async function hog() {
         await sleep(0);
-        busy(0.02);
+        busy(0.12);
         await sleep(0);
       });
       await task.join();
@@ -189,12 +189,12 @@ describe('longblock', () => {
   });
 
   test('sees the last step of a task, and the one before an ordinary promise', async () => {
-    const lines = await logged(longblock({ maxTime: 0.005 }), async () => {
-      busy(0.01);
+    const lines = await logged(longblock({ maxTime: 0.1 }), async () => {
+      busy(0.12);
       await new Promise((resolve) => setImmediate(resolve));
       // What the kernel knows of a task that comes back from an ordinary promise begins with its next operation.
       await sleep(0);
-      busy(0.01);
+      busy(0.12);
     });
     expect(lines).toHaveLength(2);
   });
@@ -219,10 +219,10 @@ describe('options', () => {
       (await logged(logcrash({ filter }), crash)).filter((line) => line.includes('crashed')),
     ).toHaveLength(1);
     const hogs = async () => {
-      for (const name of ['child', 'other']) await spawn({ name, daemon: true }, () => busy(0.01));
+      for (const name of ['child', 'other']) await spawn({ name, daemon: true }, () => busy(0.12));
       await sleep(0);
     };
-    expect(await logged(longblock({ filter, maxTime: 0.005 }), hogs)).toHaveLength(1);
+    expect(await logged(longblock({ filter, maxTime: 0.1 }), hogs)).toHaveLength(1);
   });
 
   test('filter: one that matches nothing silences everything', async () => {
@@ -237,7 +237,7 @@ describe('options', () => {
       const lines = await logged(traptrace({ level }), child);
       expect(lines.every((line) => line.startsWith(`${level}: `))).toBe(true);
     }
-    const lines = await logged(longblock({ level: 'error', maxTime: 0.005 }), () => busy(0.01));
+    const lines = await logged(longblock({ level: 'error', maxTime: 0.1 }), () => busy(0.12));
     expect(lines[0]).toMatch(/^error: /);
   });
 
