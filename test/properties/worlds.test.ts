@@ -241,6 +241,6 @@ test(
           }
         }
       }),
-      { numRuns: 100, interruptAfterTimeLimit: 4000 },
+      { numRuns: 60 },
     ),
 );
