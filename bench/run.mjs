@@ -9,6 +9,7 @@ import { udpBenchmarks } from './io/udp.mjs';
 import { kernelBenchmarks } from './kernel/kernel.mjs';
 import { Report } from './report.mjs';
 import { subprocessBenchmarks } from './subprocess/subprocess.mjs';
+import { threadsBenchmarks } from './threads/threads.mjs';
 import { workersBenchmarks } from './workers/workers.mjs';
 
 const suites = {
@@ -21,6 +22,7 @@ const suites = {
   files: filesBenchmarks,
   subprocess: subprocessBenchmarks,
   workers: workersBenchmarks,
+  threads: threadsBenchmarks,
 };
 
 const wanted = process.argv.slice(2);

@@ -6,9 +6,8 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { Patience } from './patience.ts';
 
-/** Looks before sleeping: some 50 microseconds. */
-const SPINS = 8000;
 const CORES = availableParallelism();
 
 type Words = Int32Array<SharedArrayBuffer>;
@@ -24,6 +23,7 @@ export interface BellWords {
 export class Bell {
   readonly #word: Words;
   readonly #crowd: Words;
+  readonly #patience = new Patience();
 
   constructor({ word, crowd }: BellWords) {
     this.#word = word;
@@ -45,12 +45,10 @@ export class Bell {
     if (Atomics.load(this.#word, 0) !== seen) return;
     const waiting = Atomics.add(this.#crowd, 0, 1);
     Atomics.store(this.#word, 1, 1);
-    if (waiting < CORES - 1) {
-      for (let look = 0; look < SPINS; look++) {
-        if (Atomics.load(this.#word, 0) !== seen) break;
-      }
-    }
+    const looks = waiting < CORES - 1 ? this.#patience.begin() : 0;
+    for (let look = 0; look < looks && Atomics.load(this.#word, 0) === seen; look++);
     while (Atomics.load(this.#word, 0) === seen) Atomics.wait(this.#word, 0, seen);
+    if (looks > 0) this.#patience.end();
     this.leave();
   }
 

@@ -102,8 +102,7 @@ export class Line<T> {
   }
 
   get first(): Waiter<T> | undefined {
-    const [first] = this.waiters;
-    return first;
+    return this.waiters.size === 0 ? undefined : this.waiters.values().next().value;
   }
 
   wait(task: TaskRecord | null, operation: string, brings?: unknown): Promise<T> {

@@ -51,6 +51,7 @@ export class ThreadWorker implements PoolWorker {
     const message = call.message(this.#known.has(id) ? id : call.shipment, linger);
     this.#port.postMessage(message, call.options.transfer as Transferable[] | undefined);
     Atomics.add(this.#sent, 0, 1);
+    Atomics.notify(this.#sent, 0);
     if (lasting) this.#known.add(id);
   }
 

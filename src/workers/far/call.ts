@@ -3,6 +3,7 @@
  */
 
 import { isMainThread, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { Patience } from '../../base/patience.ts';
 import type { CallMessage, Reply } from '../message.ts';
 import { tellMainScript } from '../travel/main-script.ts';
 import { answer, unclonable } from './answer.ts';
@@ -18,14 +19,15 @@ interface Outfit {
 if (isMainThread) serveProcess();
 else serveThread(workerData as Outfit);
 
-/** Looks for the next call before going to sleep: some 50 microseconds. */
-const LOOKS = 8000;
-/** Calls in a row without the event loop having had a turn. */
-const ROW = 500;
+/** How long it waits for the next call before the event loop has a turn, in milliseconds. */
+const NAP = 2;
+/** How long calls may follow each other without the event loop having had a turn, in milliseconds. */
+const ROW = 25;
 
 function serveThread({ port, sent, main }: Outfit): void {
   tellMainScript(main);
   printAtOnce();
+  const patience = new Patience();
   let done = 0;
 
   const reply = (outcome: Reply, call: CallMessage): void => {
@@ -50,13 +52,17 @@ function serveThread({ port, sent, main }: Outfit): void {
   };
 
   const comes = (): boolean => {
-    for (let look = 0; look < LOOKS; look++) if (Atomics.load(sent, 0) !== done) return true;
-    return false;
+    const looks = patience.begin();
+    for (let look = 0; look < looks && Atomics.load(sent, 0) === done; look++);
+    const came = Atomics.wait(sent, 0, done, NAP) !== 'timed-out';
+    if (came) patience.end();
+    return came;
   };
 
   port.on('message', (first: CallMessage) => {
+    const until = performance.now() + ROW;
     let again = serve(first);
-    for (let row = 0; again && row < ROW && comes(); row++) {
+    while (again && performance.now() < until && comes()) {
       const next = receiveMessageOnPort(port) as { message: CallMessage } | undefined;
       if (next === undefined) return;
       again = serve(next.message);
