@@ -47,12 +47,16 @@ export class Attached implements WatchThread {
 
   /** Which of the copies of Curio in the process has run a kernel. */
   static async #find(pid: number, inspector: Inspector): Promise<Attached> {
-    const count = await evaluate(inspector, `(globalThis[Symbol.for('curio.desks')] ?? []).length`);
+    const asked = evaluate(inspector, `(globalThis[Symbol.for('curio.desks')] ?? []).length`);
+    asked.then(undefined, none);
+    const count = await within(CHANCES * PATIENCE, asked);
+    if (count === null)
+      throw new NotAttachable(`Process ${pid} does not answer: it is in a call that is not JavaScript.`);
     const copies = (count as { result: { value: number } }).result.value;
     for (let desk = 0; desk < copies; desk++) {
       const library = await evaluate(inspector, deskCall(desk, 'ask', 'library', []))
         .then(deskReply)
-        .catch(none);
+        .then(undefined, none);
       if (library !== null) return new Attached(inspector, desk, library as string);
     }
     const why = copies === 0 ? 'its main thread has not loaded it' : 'no kernel has run in its main thread';
@@ -71,14 +75,14 @@ export class Attached implements WatchThread {
       before = now;
       if (now === null) break;
     }
-    answered.catch(none);
+    answered.then(undefined, none);
     const seconds = (performance.now() - this.#since) / 1000;
     this.#stall = { task: before?.[TASK] ?? 0, seconds };
     return { stuck: this.#stall };
   }
 
   async tell(question: string, ...args: unknown[]): Promise<unknown> {
-    return deskReply(await evaluate(this.#inspector, deskCall(this.#desk, 'askLater', question, args)));
+    return deskReply(await evaluate(this.#inspector, deskCall(this.#desk, 'askLater', question, args), true));
   }
 
   hold<T>(work: (held: Held) => Promise<T>): Promise<T | undefined> {
@@ -100,15 +104,17 @@ export class Attached implements WatchThread {
   /** At once, also while the thread is in a loop; null in a call that is not JavaScript. */
   async #pulse(): Promise<number[] | null> {
     const asked = evaluate(this.#inspector, deskCall(this.#desk, 'ask', 'pulse', [])).then(deskReply);
-    asked.catch(none);
+    asked.then(undefined, none);
     return within(PATIENCE, asked) as Promise<number[] | null>;
   }
 }
 
-function evaluate(inspector: Inspector, expression: string): Promise<unknown> {
-  return inspector.post('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true });
+/** Waits for a promise only if told to: a thread in a loop would never say that what is none has settled. */
+function evaluate(inspector: Inspector, expression: string, awaitPromise = false): Promise<unknown> {
+  return inspector.post('Runtime.evaluate', { expression, returnByValue: true, awaitPromise });
 }
 
+/** There are no tasks here; whoever waits sees null, or that it takes too long. */
 function none(): null {
   return null;
 }

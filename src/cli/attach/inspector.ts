@@ -139,6 +139,7 @@ function signal(pid: number): void {
   try {
     process.kill(pid, 'SIGUSR1');
   } catch (error) {
+    // swallows: no task runs here; whoever attaches is told.
     throw new NotAttachable(
       `Process ${pid} cannot be signalled (${(error as NodeJS.ErrnoException).code}).`,
       {
