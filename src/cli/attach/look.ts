@@ -10,8 +10,8 @@ import { Attached } from './attached.ts';
 
 const HELP =
   '\nThe process need not have been prepared. It must be of the same user, on this\n' +
-  "machine, and run Curio in its main thread. Node's inspector is started in it for a\n" +
-  'moment, on a free port of the loopback, and stopped again. Linux only.';
+  "machine, and run Curio in its main thread. Node's inspector is started in it\n" +
+  'for a moment, on a free port of the loopback, and stopped again. Linux only.';
 
 /** The argument PID, the option --json, and what is to be known. */
 export function attaching(command: Command): Command {
