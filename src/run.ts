@@ -17,6 +17,7 @@ import type { TaskClass } from './kernel/record.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
 import { Monitor, type MonitorOptions } from './monitor/monitor.ts';
+import { makeReachable } from './monitor/reachable.ts';
 import { TraceRecorder } from './recording/trace.ts';
 import { Task } from './task.ts';
 
@@ -162,6 +163,7 @@ export class Kernel implements AsyncDisposable {
   #activate(): void {
     const makers = this.#makers;
     if (makers === null) return;
+    makeReachable();
     const made = makers.map((make) => make());
     this.#makers = null;
     this.#core.observe(made);

@@ -38,6 +38,26 @@ export const commands: CommandEntry[] = [
     load: () => import('./monitor.ts'),
   },
   {
+    name: 'ps',
+    summary: 'the tasks of a process, prepared or not',
+    load: () => import('./ps.ts'),
+  },
+  {
+    name: 'tree',
+    summary: 'the same, each under the one that spawned it',
+    load: () => import('./tree.ts'),
+  },
+  {
+    name: 'where',
+    summary: 'where a task of a process is',
+    load: () => import('./where.ts'),
+  },
+  {
+    name: 'waiters',
+    summary: 'who waits for whom in a process',
+    load: () => import('./waiters.ts'),
+  },
+  {
     name: 'dashboard',
     summary: "a program's tasks in a browser",
     load: () => import('./dashboard.ts'),

@@ -3,7 +3,7 @@
  * question came here, nor what is made of the answer.
  */
 
-import { type Frame, userFrames } from '../base/stack.ts';
+import { type Frame, libraryFolder, userFrames } from '../base/stack.ts';
 import { TaskCancelled, TaskKilled } from '../errors.ts';
 import { condemn } from '../stall/condemn.ts';
 import { offer } from '../stall/desk.ts';
@@ -94,10 +94,11 @@ function condemnCaught(id: number): boolean {
 
 let opened = false;
 
-/** From now on this thread answers. */
+/** From now on this thread answers. Costs next to nothing, and so is done for every kernel that runs. */
 export function openDesk(): void {
   if (opened) return;
   opened = true;
+  offer('library', () => libraryFolder);
   offer('snapshot', (): Snapshot => takeSnapshot());
   offer('waiters', () => {
     const graph = waitGraph(tasksOf());

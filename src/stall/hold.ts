@@ -12,6 +12,15 @@ const GO = 1000;
 /** So often another moment is looked for when it was stopped inside Curio itself. */
 const TRIES = 20;
 
+/** One conversation with the inspector of the main thread. */
+export interface Talk {
+  /** Rejects with what the inspector complains about. */
+  post(method: string, params?: object): Promise<unknown>;
+  /** The parameters of the next event of this name. */
+  next(event: string): Promise<unknown>;
+  end(): void;
+}
+
 /** The main thread, while it stands. */
 export interface Held {
   /** Asks the desk; only answers that take no time. */
@@ -28,13 +37,23 @@ export class Holder {
   readonly #desk: number;
   readonly #library: string;
   readonly #answers: () => Promise<unknown>;
+  readonly #open: () => Talk;
   #queue: Promise<unknown> = Promise.resolve();
 
-  /** @param answers settles when the main thread has had a turn of its event loop */
-  constructor(desk: number, library: string, answers: () => Promise<unknown>) {
+  /**
+   * @param answers settles when the main thread has had a turn of its event loop
+   * @param open how to talk to its inspector: from another thread of the process, unless told otherwise
+   */
+  constructor(
+    desk: number,
+    library: string,
+    answers: () => Promise<unknown>,
+    open: () => Talk = talkFromAnotherThread,
+  ) {
     this.#desk = desk;
     this.#library = library;
     this.#answers = answers;
+    this.#open = open;
   }
 
   /** Stops the main thread for as long as `work` takes, and gives its result; undefined if it does not stop. One after the other. */
@@ -50,21 +69,14 @@ export class Holder {
   }
 
   async #hold<T>(work: (held: Held) => Promise<T>): Promise<T | undefined> {
-    const session = new Session();
-    session.connectToMainThread();
-    const post = (method: string, params: object = {}): Promise<unknown> =>
-      new Promise((resolve, reject) => {
-        session.post(method, params, (error, result) =>
-          error === null ? resolve(result) : reject(new Error(`${method}: ${error.message}`)),
-        );
-      });
+    const talk = this.#open();
     try {
-      await within(STOP, post('Debugger.enable'));
-      const paused = await this.#stopOutsideCurio(session, post);
+      await within(STOP, talk.post('Debugger.enable'));
+      const paused = await this.#stopOutsideCurio(talk);
       if (paused === null) return undefined;
       let terminateOnResume = false;
       const held: Held = {
-        ask: (question, ...args) => this.#ask(post, paused, question, args),
+        ask: (question, ...args) => this.#ask(talk, paused, question, args),
         terminate: () => {
           terminateOnResume = true;
         },
@@ -72,30 +84,27 @@ export class Holder {
       try {
         return await work(held);
       } finally {
-        const resumed = once(session, 'Debugger.resumed');
-        void post('Debugger.resume', { terminateOnResume }).then(undefined, neglect);
+        const resumed = talk.next('Debugger.resumed');
+        void talk.post('Debugger.resume', { terminateOnResume }).then(undefined, neglect);
         await within(GO, resumed);
         // Nothing may be asked of the inspector before that has taken effect: it would hit the answer instead.
         if (terminateOnResume) await within(GO, this.#answers());
       }
     } finally {
-      await within(GO, post('Debugger.disable').then(undefined, neglect));
-      session.disconnect();
+      await within(GO, talk.post('Debugger.disable').then(undefined, neglect));
+      talk.end();
     }
   }
 
-  async #stopOutsideCurio(
-    session: Session,
-    post: (method: string, params?: object) => Promise<unknown>,
-  ): Promise<Paused | null> {
+  async #stopOutsideCurio(talk: Talk): Promise<Paused | null> {
     for (let tries = 1; ; tries++) {
-      const stopped = once(session, 'Debugger.paused');
-      await within(STOP, post('Debugger.pause'));
+      const stopped = talk.next('Debugger.paused');
+      await within(STOP, talk.post('Debugger.pause'));
       const paused = (await within(STOP, stopped)) as Paused | null;
       if (paused === null || tries === TRIES || !this.#isCurio(paused.callFrames[0]?.url ?? ''))
         return paused;
-      const resumed = once(session, 'Debugger.resumed');
-      void post('Debugger.resume').then(undefined, neglect);
+      const resumed = talk.next('Debugger.resumed');
+      void talk.post('Debugger.resume').then(undefined, neglect);
       await within(GO, resumed);
       await new Promise((resolve) => setTimeout(resolve, tries));
     }
@@ -105,23 +114,55 @@ export class Holder {
     return url.replace('file://', '').startsWith(`${this.#library}/`);
   }
 
-  async #ask(
-    post: (method: string, params?: object) => Promise<unknown>,
-    paused: Paused,
-    question: string,
-    args: unknown[],
-  ): Promise<unknown> {
-    const call = [question, ...args].map((arg) => JSON.stringify(arg)).join(', ');
-    const { result, exceptionDetails } = (await post('Debugger.evaluateOnCallFrame', {
+  async #ask(talk: Talk, paused: Paused, question: string, args: unknown[]): Promise<unknown> {
+    const evaluated = await talk.post('Debugger.evaluateOnCallFrame', {
       callFrameId: paused.callFrames[0]!.callFrameId,
-      expression: `globalThis[Symbol.for('curio.desks')][${this.#desk}].ask(${call})`,
+      expression: deskCall(this.#desk, 'ask', question, args),
       returnByValue: true,
-    })) as { result: { value: string }; exceptionDetails?: { text: string } };
-    if (exceptionDetails !== undefined) throw new Error(exceptionDetails.text);
-    const reply = JSON.parse(result.value) as { value: unknown } | { error: string };
-    if ('error' in reply) throw new Error(reply.error);
-    return reply.value;
+    });
+    return deskReply(evaluated);
   }
+}
+
+/** What to evaluate in a thread to put a question to one of its desks. */
+export function deskCall(
+  desk: number,
+  method: 'ask' | 'askLater',
+  question: string,
+  args: readonly unknown[],
+): string {
+  const call = [question, ...args].map((arg) => JSON.stringify(arg)).join(', ');
+  return `globalThis[Symbol.for('curio.desks')][${desk}].${method}(${call})`;
+}
+
+/** The answer in what the inspector gives for that. @throws whatever went wrong there */
+export function deskReply(evaluated: unknown): unknown {
+  const { result, exceptionDetails } = evaluated as {
+    result: { value: string };
+    exceptionDetails?: { text: string };
+  };
+  if (exceptionDetails !== undefined) throw new Error(exceptionDetails.text);
+  const reply = JSON.parse(result.value) as { value: unknown } | { error: string };
+  if ('error' in reply) throw new Error(reply.error);
+  return reply.value;
+}
+
+function talkFromAnotherThread(): Talk {
+  const session = new Session();
+  session.connectToMainThread();
+  return {
+    post: (method, params = {}) =>
+      new Promise((resolve, reject) => {
+        session.post(method, params, (error, result) =>
+          error === null ? resolve(result) : reject(new Error(`${method}: ${error.message}`)),
+        );
+      }),
+    next: (event) =>
+      new Promise((resolve) =>
+        session.once(event, (message: { params: unknown }) => resolve(message.params)),
+      ),
+    end: () => session.disconnect(),
+  };
 }
 
 /** Who waits for it has its own way to learn of it: there are no tasks in this thread. */
@@ -129,14 +170,8 @@ function neglect(): void {
   // Nothing to do.
 }
 
-function once(session: Session, event: string): Promise<unknown> {
-  return new Promise((resolve) =>
-    session.once(event, (message: { params: unknown }) => resolve(message.params)),
-  );
-}
-
 /** Null if that takes longer. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T | null> {
+export async function within<T>(ms: number, work: Promise<T>): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, ms, null);

@@ -34,6 +34,7 @@ const hardLimits = new Map<TaskRecord, HardLimit>();
 let watch: Watch | null = null;
 
 offer('pong', () => null);
+offer('pulse', () => [...pulse]);
 offer('stalled', (turn: number, seconds: number) => lookAround(turn, seconds));
 
 /** What the stack shows of the user's code when the inspector asks from inside of it. */
