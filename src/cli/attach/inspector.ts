@@ -78,7 +78,10 @@ export class Inspector implements Talk {
       // Not at once: Node 26 can crash when its inspector is stopped from inside a call of the inspector's. So that of a thread in
       // a loop is stopped when the loop ends.
       const stop = `void setImmediate(() => process._debugEnd())`;
-      await within(STOP, this.post('Runtime.evaluate', { expression: stop }).then(undefined, () => {}));
+      await within(
+        STOP,
+        this.post('Runtime.evaluate', { expression: stop }).then(undefined, () => {}),
+      );
     }
     this.#line.close();
     const deadline = performance.now() + STOP;
