@@ -27,6 +27,9 @@ async function logged(debug: RunOptions['debug'], main: () => unknown): Promise<
   return logger.lines;
 }
 
+/** What `longblock` says when a task has blocked at last; while it runs a thread may have said where, or not been quick enough. */
+const afterwards = (lines: string[]) => lines.filter((line) => line.includes(' ran for '));
+
 /** The events of a trace, with the names of the tasks. */
 const events = (lines: string[]) =>
   lines.map((line) => {
@@ -166,8 +169,8 @@ describe('longblock', () => {
       });
       await task.join();
     });
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(/^warn: .*name='hog'.* ran for 0\.\d{3} s without blocking/);
+    expect(afterwards(lines)).toHaveLength(1);
+    expect(afterwards(lines)[0]).toMatch(/^warn: .*name='hog'.* ran for 0\.\d{3} s without blocking/);
   });
 
   test('measures each step, not their sum, and not the time a task waits', async () => {
@@ -185,7 +188,7 @@ describe('longblock', () => {
       busy(0.06);
       await sleep(0);
     });
-    expect(lines).toHaveLength(1);
+    expect(afterwards(lines)).toHaveLength(1);
   });
 
   test('sees the last step of a task, and the one before an ordinary promise', async () => {
@@ -196,7 +199,7 @@ describe('longblock', () => {
       await sleep(0);
       busy(0.12);
     });
-    expect(lines).toHaveLength(2);
+    expect(afterwards(lines)).toHaveLength(2);
   });
 });
 
@@ -222,7 +225,7 @@ describe('options', () => {
       for (const name of ['child', 'other']) await spawn({ name, daemon: true }, () => busy(0.12));
       await sleep(0);
     };
-    expect(await logged(longblock({ filter, maxTime: 0.1 }), hogs)).toHaveLength(1);
+    expect(afterwards(await logged(longblock({ filter, maxTime: 0.1 }), hogs))).toHaveLength(1);
   });
 
   test('filter: one that matches nothing silences everything', async () => {

@@ -10,7 +10,7 @@ import { describe } from '../base/callable.ts';
 import { callingTask } from '../traps.ts';
 import { Client, Far } from './client.ts';
 import { isThisHome, show, shown, thisHome } from './exchange.ts';
-import type { Enlisted, Home, Outcome, Shown } from './protocol.ts';
+import type { Enlisted, Home, Outcome } from './protocol.ts';
 import type { Customs } from './wire.ts';
 
 /** What `handle()` gives: to be posted to any worker thread, or given to it as `workerData`. */
@@ -29,7 +29,8 @@ const makers = new Map<string, (terms: never) => Shared>();
 const clients = new Map<string, Client>();
 const standIns = new Map<string, Shared>();
 
-export abstract class Shared implements Shown {
+/** A `Shown` in all but name: its declaration leaves out what is internal. */
+export abstract class Shared {
   /** @internal Where it is asked; null if it lives in this thread. */
   protected readonly far: Far | null = arriving;
   #handle: UniversalHandle | null = null;
