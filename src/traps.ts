@@ -158,7 +158,7 @@ function neglect(promise: unknown): void {
 }
 
 /**
- * Asks a task to stop, and does not wait for it. Gives false if it has ended or has been asked before.
+ * Asks a task to stop, and does not wait for it. Does not block. Gives false if it has ended or has been asked before.
  *
  * @param exc the class to make the exception of, or the exception itself
  * @param val the message for a class
