@@ -10,7 +10,7 @@ const floors = [
   ['kernel/'],
   ['traps.ts'],
   ['stall/'],
-  ['public/', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
+  ['public/', 'readiness.ts', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
   [
     'time.ts',
     'cancel.ts',
