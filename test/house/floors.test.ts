@@ -18,6 +18,7 @@ const floors = [
     'queue.ts',
     'local.ts',
     'group.ts',
+    'members.ts',
     'gather.ts',
     'signal.ts',
     'promise.ts',
