@@ -37,7 +37,7 @@ import {
   type Waitable,
 } from './kernel/record.ts';
 import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
-import { taskTable, title } from './kernel/reports.ts';
+import { finishedError, taskTable, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
 import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
@@ -289,7 +289,7 @@ export function refused(operation: string): Promise<never> {
 
 export function outsideError(operation: string): RuntimeError {
   const task = callingTask();
-  if (task !== undefined) return task.core.finished(task, operation);
+  if (task !== undefined) return finishedError(task, operation);
   return new RuntimeError(
     `${operation} was called outside a task. Start one with run(fn), and call it there.`,
   );
