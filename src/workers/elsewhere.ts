@@ -11,10 +11,10 @@ import {
   isOptions,
 } from '../base/callable.ts';
 import { begin, block, callingTask, fail, note, refused, type TaskRecord } from '../traps.ts';
-import { isSharedObject } from '../universal/shared.ts';
 import { Call, type CallOptions } from './call.ts';
 import { lineOf } from './line.ts';
 import { poolOf } from './pools.ts';
+import { crossesByHandle } from './travel/crossing.ts';
 import { pack } from './travel/pack.ts';
 
 /**
@@ -122,7 +122,7 @@ function understand(all: unknown[], who: string): Understood {
   const options = (hasOptions ? first : {}) as CallOptions;
   const fn = hasOptions ? rest.shift() : first;
   checkOptions(options, who);
-  const universal = who === 'runInProcess' ? rest.find(isSharedObject) : undefined;
+  const universal = who === 'runInProcess' ? rest.find(crossesByHandle) : undefined;
   if (universal !== undefined) {
     throw new TypeError(
       `runInProcess() was given ${describe(universal)}, which only threads of this process can reach. ` +
