@@ -17,6 +17,7 @@ import {
   refused,
   shield,
   type TaskRecord,
+  takeBreath,
   unshield,
 } from './traps.ts';
 
@@ -82,6 +83,8 @@ async function shielded(
   fn: (...args: unknown[]) => unknown,
   args: unknown[],
 ): Promise<unknown> {
+  const breath = takeBreath(task, 'disableCancellation()');
+  if (breath !== null) await breath;
   const shield = new CancellationShield(task);
   try {
     return await fn(...args);

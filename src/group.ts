@@ -20,6 +20,7 @@ import {
   requestCancel,
   shield,
   type TaskRecord,
+  takeBreath,
   unshield,
 } from './traps.ts';
 
@@ -232,6 +233,8 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
 
   async #join(caller: TaskRecord): Promise<void> {
     try {
+      const breath = takeBreath(caller, 'TaskGroup.join()');
+      if (breath !== null) await breath;
       while (this.#wait !== null) {
         for (let task = this.#members.collect(); task !== null; task = this.#members.collect()) {
           if (this.#completedBy(task)) return;
@@ -277,7 +280,9 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 
   /** Waits for members that have been asked to stop, and takes them out of the group. */
-  async #seeOff(members: Task<T>[]): Promise<void> {
+  async #seeOff(members: Task<T>[], caller: TaskRecord): Promise<void> {
+    const breath = takeBreath(caller, 'TaskGroup.cancelRemaining()');
+    if (breath !== null) await breath;
     for (const task of members) {
       await task.wait();
       if (this.#members.has(task)) this.#members.forget(task);
@@ -296,7 +301,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (caller === null) return refused('TaskGroup.cancelRemaining()');
     const members = this.#others(caller);
     for (const task of members) this.#cancel(task, caller);
-    return handled(this.#seeOff(members));
+    return handled(this.#seeOff(members, caller));
   }
 
   /** Cancels and awaits the members that `join()` has not already waited for. */
@@ -307,7 +312,12 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     // Even if a forgotten await keeps the caller from waiting for them, no member goes on undisturbed.
     for (const task of this.#members.alive) this.#cancel(task, caller);
     enterComposite('TaskGroup disposal');
-    await this.#reap(caller);
+    try {
+      const breath = takeBreath(caller, 'TaskGroup disposal');
+      if (breath !== null) await breath;
+    } finally {
+      await this.#reap(caller);
+    }
   }
 
   /** @internal What `taskGroup` does when its body, or the join after it, has thrown. */
@@ -327,7 +337,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
       // What a member spawns into the group while it cleans up has to stop, too.
       for (let left = this.#others(caller); left.length > 0; left = this.#others(caller)) {
         for (const task of left) this.#cancel(task, caller);
-        await this.#seeOff(left);
+        await this.#seeOff(left, caller);
       }
     } finally {
       unshield(caller);

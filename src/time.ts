@@ -103,7 +103,11 @@ export class TimeoutScope<R = never> {
         new RuntimeError('A timeout scope runs once. Make a new one for the next block.'),
       );
     this.#used = true;
-    this.#running = this.#limit(task, fn, args);
+    const breath = traps.takeBreath(task, operation);
+    this.#running =
+      breath === null
+        ? this.#limit(task, fn, args)
+        : traps.handled(breath.then(() => this.#limit(task, fn, args)));
     return this.#running;
   }
 

@@ -279,6 +279,16 @@ export function enterComposite(operation: string): TaskRecord | null {
   return task?.core.beginComposite(task, operation) ? task : null;
 }
 
+/**
+ * Counts an operation made of several among those that need not wait, whatever it is made of. Null, mostly; for the one that
+ * has to yield what it must wait for first, which may be a cancellation that is due.
+ */
+export function takeBreath(task: TaskRecord, operation: string): Promise<void> | null {
+  const core = task.core;
+  if (core.running !== task || ++core.free < FREE_OPERATIONS) return null;
+  return begin(task, operation) ?? core.passSlowly(task, undefined);
+}
+
 /** What an operation returns when nobody may call it here. */
 export function refused(operation: string): Promise<never> {
   const task = callingTask();

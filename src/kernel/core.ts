@@ -415,7 +415,8 @@ export class Core {
   #riseFromRest(): void {
     if (!this.resting) return;
     this.resting = false;
-    this.#burst.afterRest();
+    // What wakes a task within the same run of microtasks, a promise that had settled, has not let the event loop turn.
+    if (!this.#armed) this.#burst.afterRest();
     this.deadlock.stirred();
     // A clock that jumps must not do so while tasks are busy. One that ticks may ring early.
     if (this.clock.stalled !== undefined) this.#alarm.clear();
