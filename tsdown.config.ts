@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsdown';
+import { builtinsAsTheyAre } from './scripts/builtins.mjs';
 import { entries, programs } from './scripts/entries.mjs';
 import { farScripts } from './scripts/far-scripts.mjs';
 
@@ -20,7 +21,7 @@ export default defineConfig({
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
   hash: false,
-  plugins: [farScripts()],
+  plugins: [farScripts(), builtinsAsTheyAre()],
   // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
   outputOptions: {
     chunkFileNames: 'shared-[name].js',

@@ -6,8 +6,9 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { isMainThread, Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { libraryFolder, valueText } from '../base/stack.ts';
+import { workerThreads } from '../base/worker-threads.ts';
 import { outsideTasks, pulse } from '../traps.ts';
 import { answer, deskNumber } from './desk.ts';
 
@@ -63,6 +64,7 @@ export class Watch {
   readonly #leaving = new Map<number, () => void>();
 
   constructor() {
+    const { isMainThread, Worker } = workerThreads();
     const data: WatchData = { pulse, desk: deskNumber(), library: libraryFolder, main: isMainThread };
     const module = threadModule('stall/thread');
     this.#worker = new Worker(SOURCE ? fromSource(module) : module, {

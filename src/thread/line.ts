@@ -3,8 +3,9 @@
  */
 
 import { existsSync } from 'node:fs';
-import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
+import { workerThreads } from '../base/worker-threads.ts';
 import { RuntimeError } from '../errors.ts';
 import { farScript } from '../workers/far/script.ts';
 import { mainScript } from '../workers/travel/main-script.ts';
@@ -12,7 +13,7 @@ import type { Outfit } from './far.ts';
 
 export class ThreadLine {
   readonly #name: string;
-  readonly #channel = new MessageChannel();
+  readonly #channel = new (workerThreads().MessageChannel)();
   readonly #words = bellWords();
   readonly #bell = new Bell(this.#words);
   #worker: Worker | null = null;
@@ -29,6 +30,7 @@ export class ThreadLine {
   }
 
   listen(heard: (message: unknown) => void, gone: (reason: Error) => void): void {
+    const { receiveMessageOnPort } = workerThreads();
     const { port1 } = this.#channel;
     port1.on('message', heard).unref();
     this.#gone = (reason) => {
@@ -43,7 +45,7 @@ export class ThreadLine {
   /** Starts the thread. */
   launch(): void {
     const { port2 } = this.#channel;
-    const worker = new Worker(script(), {
+    const worker = new (workerThreads().Worker)(script(), {
       eval: true,
       name: this.#name,
       workerData: { port: port2, words: this.#words, main: mainScript() } satisfies Outfit,

@@ -5,8 +5,9 @@
  * It must not know what the objects are.
  */
 
-import { BroadcastChannel, type MessagePort, receiveMessageOnPort, threadId } from 'node:worker_threads';
+import type { BroadcastChannel, MessagePort } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
+import { workerThreads } from '../base/worker-threads.ts';
 import { RuntimeError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Enlisted, Hello, Home, Reply, Request, Shown } from './protocol.ts';
@@ -30,6 +31,7 @@ export function isThisHome(other: Home): boolean {
 
 // A channel needs not be sent to anybody, only its name: a handle can be cloned, whoever posts it.
 function open(customs: Customs): Home {
+  const { BroadcastChannel, threadId } = workerThreads();
   const name = `curio-${crypto.randomUUID()}`;
   outsideTasks(() => {
     const door = new BroadcastChannel(name);
@@ -83,7 +85,7 @@ class ClientLine {
     this.#customs = customs;
     this.#words = words;
     this.#bell = new Bell(words);
-    this.#channel = new BroadcastChannel(client);
+    this.#channel = new (workerThreads().BroadcastChannel)(client);
     this.#channel.onmessage = (event) => {
       this.#heard((event as { data: Request }).data);
       this.#drain(ROW);
@@ -101,6 +103,7 @@ class ClientLine {
 
   /** Hears what else has come: items come in masses, and an event for each costs more than the item. */
   #drain(most: number): void {
+    const { receiveMessageOnPort } = workerThreads();
     const port = this.#channel as unknown as MessagePort;
     for (let row = 0; row < most; row++) {
       const got = receiveMessageOnPort(port) as { message: Request } | undefined;

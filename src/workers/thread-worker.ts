@@ -2,7 +2,8 @@
  * A worker that is a thread.
  */
 
-import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
+import type { MessagePort, Transferable, Worker } from 'node:worker_threads';
+import { workerThreads } from '../base/worker-threads.ts';
 import type { Call } from './call.ts';
 import { sealEnvelope } from './envelope.ts';
 import { farScript } from './far/script.ts';
@@ -23,6 +24,7 @@ export class ThreadWorker implements PoolWorker {
   #error: unknown;
 
   constructor(listener: Listener) {
+    const { MessageChannel, Worker } = workerThreads();
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#worker = new Worker(farScript('call'), {
