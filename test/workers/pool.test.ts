@@ -371,6 +371,8 @@ describe('universal objects', { timeout: 60_000 }, () => {
       expect(() => runInProcess((x: unknown) => x, queue)).toThrow(
         'runInProcess() was given an instance of UniversalQueue, which only threads of this process can reach.',
       );
-      expect(() => runInProcess(() => void queue.put(1))).toThrow(/uses 'queue', which only threads of this/);
+      await expect(runInProcess(() => void queue.put(1))).rejects.toThrow(
+        /uses 'queue', which only threads of this/,
+      );
     }));
 });
