@@ -6,8 +6,8 @@ import { Event, Lock, Queue, run, sleep, spawn, type Task } from 'curio';
 import { VirtualClock } from 'curio/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Feed, type Message } from '../../src/cli/dashboard/feed.ts';
-import { connectToMonitor } from '../../src/cli/dashboard/link.ts';
 import { serveDashboard } from '../../src/cli/dashboard/server.ts';
+import { connectToMonitor } from '../../src/cli/link.ts';
 import { type Here, linkToHere } from '../kit/looking.ts';
 import { recorder } from '../kit/recorder.ts';
 import { thrownBy } from '../kit/virtual.ts';
@@ -226,7 +226,7 @@ describe('the line to a monitor', () => {
     const answers = await Promise.all(['ps', 'where 1', 'waiters'].map((command) => link.ask(command)));
     expect(answers.map(({ text }) => text)).toEqual(['ps', 'where 1', 'waiters']);
     expect(new Set(answers.map(({ data }) => data))).toEqual(new Set(['ä'.repeat(100_000)]));
-    link.close();
+    await link.close();
   });
 
   test('fails whoever still waits when it breaks, and whoever asks later', async () => {

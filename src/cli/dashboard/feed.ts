@@ -4,7 +4,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Answer, Link } from './link.ts';
+import type { Answer, Link } from '../link.ts';
 
 /** A task as the monitor describes it. */
 export interface Task {
