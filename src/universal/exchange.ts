@@ -7,6 +7,7 @@
 
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort, threadId } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
+import { Lookout } from '../base/lookout.ts';
 import { RuntimeError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Enlisted, Hello, Home, Reply, Request, Shown } from './protocol.ts';
@@ -73,6 +74,7 @@ interface Origin {
 class ClientLine {
   readonly #channel: BroadcastChannel;
   readonly #bell: Bell;
+  readonly #lookout = new Lookout();
   readonly #words: Hello['words'];
   readonly #customs: Customs;
   readonly #waiting = new Map<number, Enlisted>();
@@ -85,6 +87,7 @@ class ClientLine {
     this.#bell = new Bell(words);
     this.#channel = new BroadcastChannel(client);
     this.#channel.onmessage = (event) => {
+      this.#lookout.heard();
       this.#heard((event as { data: Request }).data);
       this.#drain(ROW);
     };
@@ -97,6 +100,7 @@ class ClientLine {
     this.#channel.postMessage(reply);
     this.#posted++;
     this.#bell.ring();
+    outsideTasks(() => this.#lookout.asked());
   }
 
   /** Hears what else has come: items come in masses, and an event for each costs more than the item. */
