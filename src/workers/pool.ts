@@ -177,6 +177,7 @@ export class Pool implements Listener {
     try {
       worker.send(call, linger);
     } catch (error) {
+      // swallows: nothing; it goes on as the cause.
       throw notSent(call, error);
     }
     worker.calls.push(call);
