@@ -20,7 +20,11 @@ export interface CallOptions {
   transfer?: readonly (ArrayBuffer | object)[];
 }
 
+let count = 0;
+
 export class Call extends HeldSlot {
+  /** Its place among all calls. */
+  readonly nth = ++count;
   /** What messages call the function. */
   readonly name: string;
   readonly shipment: Shipment;

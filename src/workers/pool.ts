@@ -116,11 +116,11 @@ export class Pool implements Listener {
     this.#takeBack(back);
   }
 
-  /** Calls that have not begun: they go before those that wait already. */
+  /** Calls that have not begun have their places again among those that wait. */
   #takeBack(calls: Call[]): void {
-    const behind = [...this.#waiting];
+    const all = [...calls, ...this.#waiting].sort((a, b) => a.nth - b.nth);
     this.#waiting.clear();
-    for (const call of [...calls, ...behind]) this.#waiting.add(call);
+    for (const call of all) this.#waiting.add(call);
     this.#begin();
   }
 
