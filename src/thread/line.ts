@@ -3,19 +3,21 @@
  */
 
 import { existsSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
-import { workerThreads } from '../base/worker-threads.ts';
+import { Lookout } from '../base/lookout.ts';
 import { RuntimeError } from '../errors.ts';
+import { outsideTasks } from '../traps.ts';
 import { farScript } from '../workers/far/script.ts';
 import { mainScript } from '../workers/travel/main-script.ts';
 import type { Outfit } from './far.ts';
 
 export class ThreadLine {
   readonly #name: string;
-  readonly #channel = new (workerThreads().MessageChannel)();
+  readonly #channel = new MessageChannel();
   readonly #words = bellWords();
   readonly #bell = new Bell(this.#words);
+  readonly #lookout = new Lookout();
   #worker: Worker | null = null;
   #gone: (reason: Error) => void = () => {};
   #closed = false;
@@ -27,12 +29,16 @@ export class ThreadLine {
   post(message: unknown): void {
     this.#channel.port1.postMessage(message);
     this.#bell.ring();
+    outsideTasks(() => this.#lookout.asked());
   }
 
   listen(heard: (message: unknown) => void, gone: (reason: Error) => void): void {
-    const { receiveMessageOnPort } = workerThreads();
     const { port1 } = this.#channel;
-    port1.on('message', heard).unref();
+    port1.on('message', (message) => {
+      this.#lookout.heard();
+      heard(message);
+    });
+    port1.unref();
     this.#gone = (reason) => {
       // What it said last may not have been heard yet.
       for (let got = receiveMessageOnPort(port1); got !== undefined; got = receiveMessageOnPort(port1)) {
@@ -45,7 +51,7 @@ export class ThreadLine {
   /** Starts the thread. */
   launch(): void {
     const { port2 } = this.#channel;
-    const worker = new (workerThreads().Worker)(script(), {
+    const worker = new Worker(script(), {
       eval: true,
       name: this.#name,
       workerData: { port: port2, words: this.#words, main: mainScript() } satisfies Outfit,

@@ -7,6 +7,7 @@
 
 import type { BroadcastChannel, MessagePort } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
+import { Lookout } from '../base/lookout.ts';
 import { workerThreads } from '../base/worker-threads.ts';
 import { RuntimeError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
@@ -75,6 +76,7 @@ interface Origin {
 class ClientLine {
   readonly #channel: BroadcastChannel;
   readonly #bell: Bell;
+  readonly #lookout = new Lookout();
   readonly #words: Hello['words'];
   readonly #customs: Customs;
   readonly #waiting = new Map<number, Enlisted>();
@@ -87,6 +89,7 @@ class ClientLine {
     this.#bell = new Bell(words);
     this.#channel = new (workerThreads().BroadcastChannel)(client);
     this.#channel.onmessage = (event) => {
+      this.#lookout.heard();
       this.#heard((event as { data: Request }).data);
       this.#drain(ROW);
     };
@@ -99,6 +102,7 @@ class ClientLine {
     this.#channel.postMessage(reply);
     this.#posted++;
     this.#bell.ring();
+    outsideTasks(() => this.#lookout.asked());
   }
 
   /** Hears what else has come: items come in masses, and an event for each costs more than the item. */
