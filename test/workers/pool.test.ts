@@ -49,6 +49,7 @@ const failureOf = async (task: Task<unknown>): Promise<unknown> => {
 
 test('a worker does one call at a time, also of async functions that are over soon', () =>
   run(async () => {
+    limit('threads', 4);
     const company = async (): Promise<number> => {
       const here = globalThis as { atWork?: number };
       here.atWork = (here.atWork ?? 0) + 1;
