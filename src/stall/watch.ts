@@ -7,7 +7,8 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
-import { libraryFolder, valueText } from '../base/stack.ts';
+import { libraryFolder, ownUrl } from '../base/own-file.ts';
+import { valueText } from '../base/stack.ts';
 import { workerThreads } from '../base/worker-threads.ts';
 import { outsideTasks, pulse } from '../traps.ts';
 import { answer, deskNumber } from './desk.ts';
@@ -44,11 +45,12 @@ export type Order =
   | { do: 'dismiss'; guest: number }
   | { do: 'stop' };
 
-const SOURCE = import.meta.url.endsWith('.ts');
+const own = ownUrl(import.meta.url);
+const SOURCE = own.endsWith('.ts');
 
 /** The file of a thread's module: `monitor/server`, say. Built, it is an entry of its own. */
 export function threadModule(name: string): URL {
-  return SOURCE ? new URL(`../${name}.ts`, import.meta.url) : new URL(`./${name}.js`, import.meta.url);
+  return SOURCE ? new URL(`../${name}.ts`, own) : new URL(`./${name}.js`, own);
 }
 
 /** A thread does not inherit what loads TypeScript, and what asks a loader in this thread would wait for it while it is stuck. */

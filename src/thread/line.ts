@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
 import { Lookout } from '../base/lookout.ts';
+import { ownUrl } from '../base/own-file.ts';
 import { RuntimeError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import { farScript } from '../workers/far/script.ts';
@@ -79,7 +80,7 @@ export class ThreadLine {
 function script(): string {
   // Built, the thread imports the very files that its program does: its errors and classes are then the same.
   // A bundle has no such file, but brings the text along.
-  const file = new URL('./far-thread.js', import.meta.url);
+  const file = new URL('./far-thread.js', ownUrl(import.meta.url));
   return existsSync(file) ? `import(${JSON.stringify(file.href)})` : farScript('thread');
 }
 
