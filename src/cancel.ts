@@ -23,6 +23,7 @@ import {
 /**
  * A block in which no cancellation or timeout is delivered; it lasts until it is disposed of.
  * Made by `disableCancellation()`.
+ * @see Reference manual, "Cancellation Control"
  */
 export class CancellationShield implements Disposable, AsyncDisposable {
   #task: TaskRecord | null;
@@ -50,7 +51,7 @@ export class CancellationShield implements Disposable, AsyncDisposable {
 /**
  * Runs `fn(...args)` and gives its result; meanwhile no cancellation and no timeout reaches the calling
  * task. What was asked for is delivered at the first operation that blocks afterwards. Without a
- * function: a shield to be disposed of (`await using _ = disableCancellation()`).
+ * function: a shield to be disposed of (`await using _ = disableCancellation()`). Blocks as `fn` does.
  *
  * **Cancellation:** none, by definition. A `CancelledError` that `fn` itself throws becomes the pending
  * one if another shield is still up, and propagates otherwise.

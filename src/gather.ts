@@ -64,6 +64,7 @@ type Gathered<F extends readonly unknown[]> = {
  * **Cancellation:** all have been cancelled and have ended before the error comes out.
  * @throws the exception of the function that failed first
  * @throws TypeError for what is no array of functions
+ * @see Reference manual, "Task Groups"
  * @example
  * const [user, posts] = await gather([() => loadUser(id), () => loadPosts(id)]);
  */

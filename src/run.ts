@@ -102,7 +102,7 @@ export class Kernel implements AsyncDisposable {
 
   /**
    * Runs `fn(...args)` as the main task, and gives its result. Settles when that task has ended; without a function, after
-   * one scheduling cycle of the tasks left over.
+   * one scheduling cycle of the tasks left over. It does not block the thread.
    *
    * @throws the main task's own exception, as it is
    * @throws DeadlockError when nothing can wake any task any more
@@ -232,7 +232,8 @@ function debuggerMaker(entry: Debugger): Maker {
 
 /**
  * Runs `fn(...args)` as the main task of a kernel of its own, and gives its result. Settles when the main task
- * has ended and every task left over has been cancelled and has ended.
+ * has ended and every task left over has been cancelled and has ended. It does not block the thread: several kernels may run
+ * side by side.
  *
  * @throws the main task's own exception, as it is
  * @throws DeadlockError when nothing can wake any task any more

@@ -78,7 +78,7 @@ export class TimeoutScope<R = never> {
   }
 
   /**
-   * Runs `fn(...args)` under the scope's timeout, and gives its result.
+   * Runs `fn(...args)` under the scope's timeout, and gives its result. Blocks as `fn` does.
    *
    * **Cancellation:** as `fn`.
    * @throws TaskTimeout when the time is up (an `ignoreAfter` scope gives its `timeoutResult` instead)
@@ -205,7 +205,7 @@ function warnLate(task: TaskRecord, frame: TimeoutFrame, now: number, seconds: n
 
 /**
  * Runs `fn(...args)`, and interrupts what it is blocked in when it has not ended after `seconds`
- * (null: never). Gives its result. Without a function: a scope, for `await scope.run(fn)`.
+ * (null: never). Gives its result. Without a function: a scope, for `await scope.run(fn)`. Blocks as `fn` does.
  *
  * Only blocking operations are interrupted. Nested timeouts report as the manual says: the scope whose
  * time is up throws `TaskTimeout`, those inside it `TimeoutCancellationError`.
@@ -302,7 +302,7 @@ function blame(error: unknown, outcome: unknown): void {
 
 /**
  * Like `timeoutAfter`, but when the time is up it gives `timeoutResult` (default `undefined`) instead
- * of throwing. Without a function: a scope, whose `expired` tells.
+ * of throwing. Without a function: a scope, whose `expired` tells. Blocks as `fn` does.
  *
  * **Cancellation:** as `fn`; no timer is left behind.
  * @throws UncaughtTimeoutError when a timeout inside `fn` expired and nobody caught it

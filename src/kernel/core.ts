@@ -22,7 +22,7 @@ import type { Activation } from '../activation.ts';
 import type { AnyFunction } from '../base/callable.ts';
 import { type Logger, stderrLogger } from '../base/logger.ts';
 import { captureStack, comesOutAt } from '../base/stack.ts';
-import { type RuntimeError, TaskError, TaskTimeout } from '../errors.ts';
+import { TaskError, TaskTimeout } from '../errors.ts';
 import { Alarm } from './alarm.ts';
 import { start } from './body.ts';
 import { Burst } from './burst.ts';
@@ -139,7 +139,7 @@ export class Core {
    */
   beginBlocking(record: TaskRecord, operation: string): Promise<never> | null {
     if (this.running !== record && !this.#checkIn(record, operation))
-      return refuse(this.finished(record, operation));
+      return refuse(finishedError(record, operation));
     if (record.pending !== null && record.shield === 0) return refuse(this.takePending(record, operation));
     record.operation = operation;
     return null;
@@ -169,10 +169,6 @@ export class Core {
     if (record.promise !== null) throw busyError(record, operation);
     this.#comeBack(record);
     return true;
-  }
-
-  finished(record: TaskRecord, operation: string): RuntimeError {
-    return finishedError(record, operation);
   }
 
   // ---- Turns ----------------------------------------------------------------------------

@@ -5,9 +5,9 @@
 import { Buffer } from 'node:buffer';
 import { functionName } from '../base/callable.ts';
 import { HeldSlot } from '../io/held.ts';
-import { isSharedObject } from '../universal/shared.ts';
 import { openEnvelope } from './envelope.ts';
 import { asBuffer, type CallMessage, type Mark, type Reply, standingAlone } from './message.ts';
+import { crossesByHandle } from './travel/crossing.ts';
 import type { Shipment } from './travel/shipment.ts';
 
 export interface CallOptions {
@@ -77,10 +77,10 @@ export class Call extends HeldSlot {
 
 /** Makes arguments fit to be copied. */
 function packArguments(args: readonly unknown[]): Pick<CallMessage, 'args' | 'marks'> {
-  if (!args.some((arg) => Buffer.isBuffer(arg) || isSharedObject(arg))) return { args, marks: null };
+  if (!args.some((arg) => Buffer.isBuffer(arg) || crossesByHandle(arg))) return { args, marks: null };
   const marks: (Mark | undefined)[] = [];
   const packed = args.map((arg, i) => {
-    if (isSharedObject(arg)) {
+    if (crossesByHandle(arg)) {
       marks[i] = 'shared';
       return arg.handle();
     }

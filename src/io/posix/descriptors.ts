@@ -4,7 +4,8 @@
  * number is given to something else.
  */
 
-import { hold, type Readiness, release, type TaskRecord, WaitSlot } from '../../traps.ts';
+import type { Readiness } from '../../readiness.ts';
+import { hold, release, type TaskRecord, WaitSlot } from '../../traps.ts';
 import type { Direction } from '../driver.ts';
 import type { Posix } from './addon.ts';
 import type { Poller, Watched } from './poller.ts';
