@@ -14,8 +14,6 @@ async function scriptOf(input) {
   const bundle = await Rolldown.rolldown({
     input: root + input,
     platform: 'node',
-    // There is no file behind it.
-    transform: { define: { 'import.meta.url': '"file:///curio-worker/worker.js"' } },
   });
   const { output } = await bundle.generate({ format: 'cjs', codeSplitting: false });
   await bundle.close();

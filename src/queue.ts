@@ -105,9 +105,8 @@ export class Queue<T> implements AsyncIterable<T> {
     }
     this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
     this.#store = this.makeStore();
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, [maxsize]) as this;
+    return elsewhere()?.construct(new.target, [maxsize]) as this;
   }
 
   /** @internal */

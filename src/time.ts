@@ -63,6 +63,7 @@ export class TimeoutScope<R = never> {
   readonly #ignore: boolean;
   readonly #timeoutResult: R | undefined;
   #used = false;
+  #running: Promise<unknown> | null = null;
   #block: { task: TaskRecord; frame: TimeoutFrame } | null = null;
   /** True once this scope's own time has run out. */
   expired = false;
@@ -102,7 +103,8 @@ export class TimeoutScope<R = never> {
         new RuntimeError('A timeout scope runs once. Make a new one for the next block.'),
       );
     this.#used = true;
-    return traps.handled(this.#limit(task, fn, args));
+    this.#running = this.#limit(task, fn, args);
+    return this.#running;
   }
 
   /**
@@ -137,6 +139,7 @@ export class TimeoutScope<R = never> {
       result = await fn(...args);
     } catch (error) {
       traps.leaveTimeout(task, frame);
+      traps.aboutToFail(() => this.#running);
       if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)
         return this.#judge(error, frame);
       throw error;

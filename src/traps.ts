@@ -42,7 +42,7 @@ import {
   type TaskState,
   type Waitable,
 } from './kernel/record.ts';
-import { composite, handled, refuse } from './kernel/rejection.ts';
+import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
 import { taskTable, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
@@ -53,6 +53,7 @@ import type { Task } from './task.ts';
 
 export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
+  aboutToFail,
   callingTask,
   composite as handled,
   Observer,
@@ -651,20 +652,4 @@ function busy(readiness: Readiness, direction: 'reader' | 'writer'): Error {
   return direction === 'reader'
     ? new ReadResourceBusy(`${holder} is already waiting to read here. One task reads at a time.`)
     : new WriteResourceBusy(`${holder} is already waiting to write here. One task writes at a time.`);
-}
-
-/** Blocks until one direction of a socket is ready: what `recv` and `send` do after "would block". */
-export function waitReady(
-  readiness: Readiness,
-  direction: 'reader' | 'writer',
-  operation: string,
-): Promise<void> {
-  const task = callingTask();
-  if (task === undefined) return refused(operation);
-  const refusal = begin(task, operation);
-  if (refusal !== null) return refusal;
-  if (readiness[direction].task !== null) return refuse(busy(readiness, direction));
-  if (task.core.observers?.traps)
-    task.trap = { name: direction === 'reader' ? 'readWait' : 'writeWait', args: [readiness] };
-  return task.core.suspend(task, direction === 'reader' ? 'READ_WAIT' : 'WRITE_WAIT', readiness[direction]);
 }

@@ -3,10 +3,8 @@
 // for all.) Node's server with callbacks keeps no more than a socket for a client; the one with a loop has a place in a
 // function for each, as Curio's has.
 
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { compile, nodeServer, pythonServers, serving } from './serving.mjs';
+import { compile, connectLoad, nodeServer, pythonServers, serving } from './serving.mjs';
 
 const FIRST = 1000;
 const COUNT = 10_000;
@@ -19,17 +17,6 @@ async function residentOf({ name, child }) {
 }
 
 const PYTHONS = new Set(['asyncio', 'uvloop', 'trio']);
-
-/** Opens connections that stay open until the function it gives is called. */
-async function hold(generator, port, count) {
-  const child = spawn(generator, ['hold', port, count, 1, 0].map(String), {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line === 'ready') return () => child.stdin.end();
-  }
-  throw new Error('The connections do not stand: are that many descriptors allowed? (ulimit -n)');
-}
 
 export async function idleBenchmarks(report) {
   const generator = compile('load.c');
@@ -44,12 +31,12 @@ export async function idleBenchmarks(report) {
   ];
   for (const description of list) {
     await serving([description], async ([server]) => {
-      const endFirst = await hold(generator, server.port, FIRST);
+      const first = await connectLoad(generator, server.port, { mode: 'hold', connections: FIRST, bytes: 1 });
       const before = await residentOf(server);
-      const end = await hold(generator, server.port, COUNT);
+      const all = await connectLoad(generator, server.port, { mode: 'hold', connections: COUNT, bytes: 1 });
       costs[server.name] = ((await residentOf(server)) - before) / COUNT;
-      end();
-      endFirst();
+      await all.end();
+      await first.end();
     });
   }
   report.costs(`resident memory of an idle connection, of ${COUNT}`, 'B', costs, {

@@ -3,7 +3,6 @@
  * kernel shuts down.
  */
 
-import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { describe } from '../base/callable.ts';
 import type { Kernel } from '../run.ts';
@@ -57,7 +56,8 @@ export class Monitor {
     this.#kernel = kernel;
     this.#token =
       token ??
-      (process.env.CURIOMONITOR_TOKEN || (isLoopback(host) ? null : randomBytes(16).toString('hex')));
+      (process.env.CURIOMONITOR_TOKEN ||
+        (isLoopback(host) ? null : process.getBuiltinModule('node:crypto').randomBytes(16).toString('hex')));
     openDesk();
     offer('monitor listens', listens);
     offer('monitor failed', failed);

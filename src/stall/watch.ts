@@ -6,8 +6,10 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { isMainThread, Worker } from 'node:worker_threads';
-import { libraryFolder, valueText } from '../base/stack.ts';
+import type { Worker } from 'node:worker_threads';
+import { libraryFolder, ownUrl } from '../base/own-file.ts';
+import { valueText } from '../base/stack.ts';
+import { workerThreads } from '../base/worker-threads.ts';
 import { outsideTasks, pulse } from '../traps.ts';
 import { answer, deskNumber } from './desk.ts';
 
@@ -43,11 +45,12 @@ export type Order =
   | { do: 'dismiss'; guest: number }
   | { do: 'stop' };
 
-const SOURCE = import.meta.url.endsWith('.ts');
+const own = ownUrl(import.meta.url);
+const SOURCE = own.endsWith('.ts');
 
 /** The file of a thread's module: `monitor/server`, say. Built, it is an entry of its own. */
 export function threadModule(name: string): URL {
-  return SOURCE ? new URL(`../${name}.ts`, import.meta.url) : new URL(`./${name}.js`, import.meta.url);
+  return SOURCE ? new URL(`../${name}.ts`, own) : new URL(`./${name}.js`, own);
 }
 
 /** A thread does not inherit what loads TypeScript, and what asks a loader in this thread would wait for it while it is stuck. */
@@ -63,6 +66,7 @@ export class Watch {
   readonly #leaving = new Map<number, () => void>();
 
   constructor() {
+    const { isMainThread, Worker } = workerThreads();
     const data: WatchData = { pulse, desk: deskNumber(), library: libraryFolder, main: isMainThread };
     const module = threadModule('stall/thread');
     this.#worker = new Worker(SOURCE ? fromSource(module) : module, {

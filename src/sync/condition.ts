@@ -44,9 +44,8 @@ export class Condition {
     if (!(lock instanceof Lock || lock instanceof RLock))
       throw new TypeError(`A condition is made over a Lock or an RLock, not ${describe(lock)}.`);
     this.#lock = lock;
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, [lock]) as this;
+    return elsewhere()?.construct(new.target, [lock]) as this;
   }
 
   /** Acquires the underlying lock. Blocks as the lock does. */

@@ -26,9 +26,8 @@ export class Event {
   readonly #waiting = new TaskList(this);
 
   constructor() {
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, []) as this;
+    return elsewhere()?.construct(new.target, []) as this;
   }
 
   isSet(): boolean {
@@ -77,9 +76,8 @@ export class Result<T> {
   readonly #waiting = new TaskList(this);
 
   constructor() {
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, []) as this;
+    return elsewhere()?.construct(new.target, []) as this;
   }
 
   isSet(): boolean {

@@ -47,6 +47,22 @@ const failureOf = async (task: Task<unknown>): Promise<unknown> => {
   return null;
 };
 
+test('a worker does one call at a time, also of async functions that are over soon', () =>
+  run(async () => {
+    limit('threads', 4);
+    const company = async (): Promise<number> => {
+      const here = globalThis as { atWork?: number };
+      here.atWork = (here.atWork ?? 0) + 1;
+      const most = here.atWork;
+      await new Promise((resolve) => setImmediate(resolve));
+      here.atWork--;
+      return most;
+    };
+    const tasks: Task<number>[] = [];
+    for (let i = 0; i < 500; i++) tasks.push(await spawn(() => runInThread(company)));
+    for (const task of tasks) expect(await task.join()).toBe(1);
+  }));
+
 describe('random cancellations', () => {
   // In the middle, before its turn, at the very end: a call is withdrawn wherever it is.
   test('of ten thousand calls lose no worker, no call and no memory', { timeout: 120_000 }, async () => {
@@ -371,6 +387,8 @@ describe('universal objects', { timeout: 60_000 }, () => {
       expect(() => runInProcess((x: unknown) => x, queue)).toThrow(
         'runInProcess() was given an instance of UniversalQueue, which only threads of this process can reach.',
       );
-      expect(() => runInProcess(() => void queue.put(1))).toThrow(/uses 'queue', which only threads of this/);
+      await expect(runInProcess(() => void queue.put(1))).rejects.toThrow(
+        /uses 'queue', which only threads of this/,
+      );
     }));
 });
