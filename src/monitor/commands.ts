@@ -223,7 +223,7 @@ export class Commands {
     const text = topText(before.snapshot ?? after.snapshot, after.snapshot, samples);
     return {
       text: [after.note, text].filter((it) => it !== '').join('\n'),
-      data: { ...after.snapshot, samples },
+      data: { ...after.snapshot, stuck: after.stuck, samples },
     };
   }
 
