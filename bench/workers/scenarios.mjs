@@ -4,6 +4,11 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
+const [scenario, peer] = process.argv.slice(2);
+
+/** How many threads the peers keep. */
+const THREADS = scenario === 'cold' ? 1 : 16;
+
 const add = (a, b) => a + b;
 const spin = () => {
   for (;;);
@@ -41,17 +46,17 @@ const peers = {
   },
   async piscina() {
     const { Piscina } = await import('piscina');
-    const pool = new Piscina(sixteenOf('./add.mjs'));
+    const pool = new Piscina(warmThreads('./add.mjs'));
     return promised(([a, b]) => pool.run([a, b]));
   },
   async tinypool() {
     const { Tinypool } = await import('tinypool');
-    const pool = new Tinypool(sixteenOf('./add.mjs'));
+    const pool = new Tinypool(warmThreads('./add.mjs'));
     return promised(([a, b]) => pool.run([a, b]));
   },
   async workerpool() {
     const workerpool = await import('workerpool');
-    const pool = workerpool.default.pool({ workerType: 'thread', maxWorkers: 16 });
+    const pool = workerpool.default.pool({ workerType: 'thread', maxWorkers: THREADS });
     return promised((args) => pool.exec(add, args));
   },
   // As a program would have it that knows its calls to be short: as many threads as cores, and eight calls sent to each.
@@ -68,7 +73,7 @@ const peers = {
     return promised(([a, b]) => pool.run([a, b]));
   },
   async worker_threads() {
-    const workers = Array.from({ length: 16 }, () => {
+    const workers = Array.from({ length: THREADS }, () => {
       const worker = new Worker(
         `const { parentPort } = require('node:worker_threads');
          parentPort.on('message', ([a, b]) => parentPort.postMessage(a + b));`,
@@ -92,8 +97,8 @@ const peers = {
 };
 
 /** By themselves they would end a thread as soon as it has nothing to do, and start it again for the next call. */
-function sixteenOf(file) {
-  return { filename: new URL(file, import.meta.url).href, minThreads: 16, maxThreads: 16 };
+function warmThreads(file) {
+  return { filename: new URL(file, import.meta.url).href, minThreads: THREADS, maxThreads: THREADS };
 }
 
 const runInThreadOf = (runInThread) => (a, b) => runInThread(add, a, b);
@@ -144,7 +149,6 @@ async function cancelling(elsewhere) {
 }
 
 // Called as a program: the process of one peer. What counts is time on the clock: most of it is spent in other threads.
-const [scenario, peer] = process.argv.slice(2);
 if (scenario === 'cancel') {
   const curio = await import('curio');
   console.log(JSON.stringify(await cancelling(curio[peer])));
