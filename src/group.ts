@@ -132,15 +132,18 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     const parent = enter();
     if (parent === null) return refused('TaskGroup.spawnThread()');
     if (this.#joined) return fail(parent, alreadyJoined());
-    if (startThread === null) {
+    if (threads === null) {
       return fail(
         parent,
         new RuntimeError("TaskGroup.spawnThread() needs threads: import 'curio/thread' first."),
       );
     }
-    let started: ReturnType<StartThread>;
+    const loading = threads.loading();
+    if (loading !== null)
+      return handled(loading.then(() => this.spawnThread(options, fn as () => never, ...(args as []))));
+    let started: ReturnType<Threads['start']>;
     try {
-      started = startThread(parent, options, fn, args);
+      started = threads.start(parent, options, fn, args);
     } catch (error) {
       // swallows: nothing; operations reject.
       return fail(parent, error);
@@ -406,19 +409,24 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 }
 
-/** Starts a thread on behalf of a task; gives it, and the task that stands for it. */
-type StartThread = (
-  parent: TaskRecord,
-  options: ThreadOptions,
-  fn: AnyFunction,
-  args: readonly unknown[],
-) => { thread: AsyncThread; task: Task<unknown> };
+/** Threads, as a group sees them. */
+interface Threads {
+  /** What is to be waited for before the first is started; null afterwards. */
+  loading(): Promise<unknown> | null;
+  /** Starts a thread on behalf of a task; gives it, and the task that stands for it. */
+  start(
+    parent: TaskRecord,
+    options: ThreadOptions,
+    fn: AnyFunction,
+    args: readonly unknown[],
+  ): { thread: AsyncThread; task: Task<unknown> };
+}
 
-let startThread: StartThread | null = null;
+let threads: Threads | null = null;
 
 /** Threads, which live above groups, register themselves here. */
-export function provideThreads(start: StartThread): void {
-  startThread = start;
+export function provideThreads(those: Threads): void {
+  threads = those;
 }
 
 function isNothing(value: unknown): boolean {

@@ -7,7 +7,7 @@ import { Activation } from './activation.ts';
 import { type Callable, callable, describe, isOptions } from './base/callable.ts';
 import { type Logger, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
-import { schedtrace } from './debug.ts';
+import { schedtrace } from './debuggers.ts';
 import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
@@ -16,9 +16,8 @@ import { introduce } from './kernel/live.ts';
 import type { TaskClass } from './kernel/record.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
-import { Monitor, type MonitorOptions } from './monitor/monitor.ts';
+import type { MonitorOptions } from './monitor/monitor.ts';
 import { makeReachable } from './monitor/reachable.ts';
-import { TraceRecorder } from './recording/trace.ts';
 import { Task } from './task.ts';
 
 export type { Logger } from './base/logger.ts';
@@ -27,7 +26,7 @@ export type { Clock } from './kernel/clock.ts';
 type ActivationLike = Activation | (new () => Activation);
 type Debugger = ActivationLike | (() => Activation);
 /** Makes an activation that was given as a class, or hands over the one that was given. */
-type Maker = () => Activation;
+type Maker = () => Activation | Promise<Activation>;
 
 /** Options of `new Kernel()`. */
 export interface KernelOptions {
@@ -132,7 +131,7 @@ export class Kernel implements AsyncDisposable {
     if (this.#runs.closed) throw new RuntimeError('This kernel has been shut down. Make a new Kernel.');
     this.#busy = true;
     try {
-      this.#activate();
+      if (this.#makers !== null) await this.#activate(this.#makers);
       return await this.#runAndShutDown(options, target, args);
     } finally {
       this.#busy = false;
@@ -160,11 +159,10 @@ export class Kernel implements AsyncDisposable {
   }
 
   /** At the first run: makes the activations that were given as classes, and tells them all. */
-  #activate(): void {
-    const makers = this.#makers;
-    if (makers === null) return;
+  async #activate(makers: Maker[]): Promise<void> {
     makeReachable();
-    const made = makers.map((make) => make());
+    const made: Activation[] = [];
+    for (const make of makers) made.push(await make());
     this.#makers = null;
     this.#core.observe(made);
   }
@@ -203,7 +201,12 @@ function recorders(path: string | undefined): Maker[] {
   if (path === undefined) return [];
   if (typeof path !== 'string' || path === '')
     throw new TypeError(`run({ record }) wants the name of a file, not ${describe(path)}.`);
-  return [() => new TraceRecorder(path)];
+  return [
+    async () => {
+      const { TraceRecorder } = await import('./recording/trace.ts');
+      return new TraceRecorder(path);
+    },
+  ];
 }
 
 function activationMaker(entry: ActivationLike): Maker {
@@ -254,7 +257,16 @@ export function run(...call: unknown[]): Promise<unknown> {
   const fn = callable(target, 'run') as () => unknown;
   const { signal, withMonitor, ...kernelOptions } = options;
   const kernel = new Kernel(kernelOptions);
-  if (withMonitor ?? process.env.CURIOMONITOR === '1')
-    new Monitor(kernel, typeof withMonitor === 'object' ? withMonitor : {});
-  return kernel.run({ shutdown: true, signal }, fn, ...(args as []));
+  const main = () => kernel.run({ shutdown: true, signal }, fn, ...(args as []));
+  return (withMonitor ?? process.env.CURIOMONITOR === '1') ? monitored(kernel, withMonitor, main) : main();
+}
+
+async function monitored(
+  kernel: Kernel,
+  options: boolean | MonitorOptions | undefined,
+  main: () => Promise<unknown>,
+): Promise<unknown> {
+  const { Monitor } = await import('./monitor/monitor.ts');
+  new Monitor(kernel, typeof options === 'object' ? options : {});
+  return main();
 }

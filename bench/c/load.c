@@ -2,10 +2,14 @@
 // number of bytes, and says how many requests were answered. In C so that it never is what limits a
 // measurement.
 //
-//   cc -O2 -o load load.c [-DTLS -lssl -lcrypto] && ./load tcp|udp|tls|flood|hold port connections bytes seconds
+//   cc -O2 -o load load.c [-DTLS -lssl -lcrypto]
+//   ./load tcp|udp|tls|hold port connections bytes
+//   ./load flood port connections bytes seconds
 //
-// flood: sends `bytes` at a time without waiting for any answer, and counts those times once the server
-// has closed. hold: says "ready" once the connections stand, and does nothing until its input ends.
+// Says "ready" once the connections stand and hands are shaken, which is no part of what is measured. Then it reads
+// numbers of seconds, a line each, makes requests for so long, and says how many were answered; the connections end with its input.
+// hold makes none. flood sends `bytes` at a time without waiting for any answer, and counts those times once the server
+// has closed.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,7 +31,7 @@
 #define LOST 0.2  // seconds after which a datagram will not be answered any more
 
 typedef struct {
-  int fd;
+  int fd, busy;
   size_t sent, received;
   double began;
 #ifdef TLS
@@ -38,7 +42,7 @@ typedef struct {
 static size_t size;
 static char *request, *sink;
 static long answered;
-static int over, open_connections, is_udp, is_tls;
+static int over, busy_connections, is_udp, is_tls;
 
 static double now(void) {
   struct timespec t;
@@ -110,10 +114,9 @@ static void answer(Connection *connection) {
     answered++;
     connection->sent = connection->received = 0;
     if (over) {
-      // Closed with nothing under way, so that the server sees an end and not a reset.
-      close(connection->fd);
-      connection->fd = -1;
-      open_connections--;
+      // Nothing is under way when it is closed some time, so that the server sees an end and not a reset.
+      connection->busy = 0;
+      busy_connections--;
       return;
     }
     advance(connection);
@@ -123,31 +126,40 @@ static void answer(Connection *connection) {
 static void send_lost_again(Connection *connections, int count) {
   double since = now() - LOST;
   for (int i = 0; i < count; i++) {
-    if (connections[i].fd < 0 || connections[i].began > since) continue;
+    if (!connections[i].busy || connections[i].began > since) continue;
     connections[i].sent = 0;
     advance(&connections[i]);
   }
 }
 
-static void exchange(Connection *connections, int count, double seconds) {
+static int watch(Connection *connections, int count) {
   int set = epoll_create1(0);
   for (int i = 0; i < count; i++) {
     int fd = connections[i].fd;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &connections[i]};
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) fail("fcntl");
     if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0) fail("epoll_ctl");
-    advance(&connections[i]);
   }
+  return set;
+}
+
+static void exchange(int set, Connection *connections, int count, double seconds) {
   struct epoll_event events[EVENTS];
   double end = now() + seconds;
-  open_connections = count;
-  while (open_connections > 0) {
+  over = 0;
+  busy_connections = count;
+  for (int i = 0; i < count; i++) {
+    connections[i].busy = 1;
+    advance(&connections[i]);
+  }
+  while (busy_connections > 0) {
     int n = epoll_wait(set, events, EVENTS, 100);
     over = now() >= end;
     for (int i = 0; i < n; i++) {
       Connection *connection = events[i].data.ptr;
+      if (!connection->busy) continue;
       answer(connection);
-      if (connection->fd >= 0) advance(connection);
+      if (connection->busy) advance(connection);
     }
     if (is_udp && n == 0) send_lost_again(connections, count);
   }
@@ -171,16 +183,29 @@ static void flood(Connection *connections, int count, double seconds) {
   }
 }
 
-static void hold(void) {
+static void report(double began) {
+  printf("{\"requests\":%ld,\"seconds\":%f}\n", answered, now() - began);
+  fflush(stdout);
+}
+
+// Does what it is told, a line at a time.
+static void obey(Connection *connections, int count) {
+  char line[64];
+  int set = watch(connections, count);
   printf("ready\n");
   fflush(stdout);
-  while (getchar() != EOF) {
+  while (fgets(line, sizeof line, stdin) != NULL) {
+    double began = now();
+    answered = 0;
+    exchange(set, connections, count, atof(line));
+    report(began);
   }
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6) {
-    fprintf(stderr, "usage: load tcp|udp|tls|flood|hold port connections bytes seconds\n");
+  int is_flood = argc > 1 && strcmp(argv[1], "flood") == 0;
+  if (argc != (is_flood ? 6 : 5)) {
+    fprintf(stderr, "usage: load tcp|udp|tls|hold port connections bytes, or load flood port connections bytes seconds\n");
     return 2;
   }
   is_udp = strcmp(argv[1], "udp") == 0;
@@ -189,7 +214,6 @@ int main(int argc, char **argv) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int count = atoi(argv[3]);
   size = (size_t)atol(argv[4]);
-  double seconds = atof(argv[5]);
   request = malloc(size);
   sink = malloc(size);
   memset(request, 'x', size);
@@ -205,10 +229,12 @@ int main(int argc, char **argv) {
     if (is_tls) connections[i].ssl = secure(fd);
 #endif
   }
-  double began = now();
-  if (strcmp(argv[1], "hold") == 0) hold();
-  else if (strcmp(argv[1], "flood") == 0) flood(connections, count, seconds);
-  else exchange(connections, count, seconds);
-  printf("{\"requests\":%ld,\"seconds\":%f}\n", answered, now() - began);
+  if (is_flood) {
+    double began = now();
+    flood(connections, count, atof(argv[5]));
+    report(began);
+  } else {
+    obey(connections, count);
+  }
   return 0;
 }

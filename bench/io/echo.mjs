@@ -20,10 +20,10 @@ export async function echoBenchmarks(report) {
     nodeServer('curio portable', 'tcp', { driver: 'portable' }),
     ...pythonServers('tcp'),
   ];
-  await serving(list, (servers) => {
+  await serving(list, async (servers) => {
     for (const { connections, bytes, limits, portable } of cases) {
       const load = { mode: 'tcp', connections, bytes };
-      const { costs, rates } = measure(servers, generator, load, { rounds: 5, seconds: 0.3 });
+      const { costs, rates } = await measure(servers, generator, load, { rounds: 5, seconds: 0.3 });
       const what = `${connections} connection${connections === 1 ? '' : 's'}, ${bytes} B`;
       report.costs(`echo, ${what}: CPU a request`, 'µs', costs, limits);
       if (portable !== undefined)

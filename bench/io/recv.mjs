@@ -34,9 +34,10 @@ export async function recvBenchmarks(report) {
       nodeServer('curio portable', 'sink', { driver: 'portable', args }),
       ...pythonServers('sink', args),
     ];
-    await serving(list, (servers) => {
+    await serving(list, async (servers) => {
       const load = { mode: 'flood', connections: 1, bytes: SENT, units };
-      report.costs(what, unit, measure(servers, generator, load).costs, {});
+      const { costs } = await measure(servers, generator, load);
+      report.costs(what, unit, costs, {});
     });
   }
 }

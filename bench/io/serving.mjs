@@ -2,6 +2,7 @@
 // at once and are loaded in turn, round after round. What counts is the CPU time of the whole server a unit of work.
 
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,35 +73,74 @@ function cpuOf(pid) {
   return sum;
 }
 
+/** A load generator whose connections to a server stand; what it says, line by line. */
+export async function connectLoad(generator, port, { mode, connections, bytes }) {
+  const args = ['-c', '1', generator, mode, port, connections, bytes].map(String);
+  const child = spawn('taskset', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  // One that has ended is noticed where its answer is missing.
+  child.stdin.on('error', () => {});
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => {
+    const { value, done } = await lines.next();
+    if (done)
+      throw new Error(`${mode}: the load generator ended. Are that many descriptors allowed? (ulimit -n)`);
+    return value;
+  };
+  await line();
+  return {
+    /** Makes requests for so many seconds; gives how many there were. */
+    async round(seconds) {
+      child.stdin.write(`${seconds}\n`);
+      return JSON.parse(await line());
+    },
+    async end() {
+      const ended = once(child, 'exit');
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** The same for a mode in which connections serve for one round. */
+function connectEach(generator, port, { mode, connections, bytes }) {
+  return {
+    async round(seconds) {
+      const args = ['-c', '1', generator, mode, port, connections, bytes, seconds].map(String);
+      return JSON.parse(execFileSync('taskset', args, { encoding: 'utf8' }));
+    },
+    async end() {},
+  };
+}
+
 /**
- * Loads each server in turn, and gives medians for each: CPU microseconds a unit, and units a second.
+ * Loads each server in turn, and gives medians for each: CPU microseconds a unit, and units a second. Connections stand before, and
+ * after: what is measured are requests alone.
  * @param load what the generator is to do: `{ mode, connections, bytes }`
  * @param units how many units of work a request is
  */
-export function measure(
+export async function measure(
   servers,
   generator,
-  { mode, connections, bytes, units = 1 },
+  { units = 1, ...load },
   { rounds = 7, seconds = 0.4 } = {},
 ) {
-  const load = ({ port }, time) => {
-    const args = ['-c', '1', generator, mode, port, connections, bytes, time].map(String);
-    const { requests, seconds: took } = JSON.parse(execFileSync('taskset', args, { encoding: 'utf8' }));
-    return { done: requests * units, took };
-  };
+  const connect = load.mode === 'flood' ? connectEach : connectLoad;
+  const loads = [];
   for (const server of servers) {
     server.cpu = [];
     server.rate = [];
-    load(server, 2 * seconds);
+    loads.push(await connect(generator, server.port, load));
+    await loads.at(-1).round(2 * seconds);
   }
   for (let round = 0; round < rounds; round++) {
-    for (const server of servers) {
-      const before = cpuOf(server.child.pid);
-      const { done, took } = load(server, seconds);
-      server.cpu.push((cpuOf(server.child.pid) - before) / 1000 / done);
-      server.rate.push(done / took);
+    for (const [i, { child, cpu, rate }] of servers.entries()) {
+      const before = cpuOf(child.pid);
+      const { requests, seconds: took } = await loads[i].round(seconds);
+      cpu.push((cpuOf(child.pid) - before) / 1000 / (requests * units));
+      rate.push((requests * units) / took);
     }
   }
+  for (const { end } of loads) await end();
   const medians = (what) => Object.fromEntries(servers.map((server) => [server.name, median(server[what])]));
   return { costs: medians('cpu'), rates: medians('rate') };
 }

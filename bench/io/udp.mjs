@@ -11,10 +11,10 @@ export async function udpBenchmarks(report) {
     nodeServer('curio portable', 'udp', { driver: 'portable' }),
     ...pythonServers('udp'),
   ];
-  await serving(list, (servers) => {
+  await serving(list, async (servers) => {
     for (const connections of [100, 1]) {
       const load = { mode: 'udp', connections, bytes: 100 };
-      const { costs, rates } = measure(servers, generator, load);
+      const { costs, rates } = await measure(servers, generator, load);
       const who = `${connections} client${connections === 1 ? '' : 's'}`;
       report.costs(`UDP echo, ${who}, 100 B: CPU a request`, 'µs', costs, {});
       report.rates(rates, 'requests/s');

@@ -26,6 +26,8 @@ export interface Handle extends Readiness {
   readonly proto: number;
   readonly reader: Slot;
   readonly writer: Slot;
+  /** True while a task is in `writer`, which need not be made to know that. */
+  readonly hasWriter: boolean;
   readonly closed: boolean;
   /** False while reading is known to find nothing until an event comes; true means try. */
   readable: boolean;

@@ -267,11 +267,11 @@ export class Socket implements AsyncDisposable {
   connect(address: Address): Promise<void> {
     endpoint(address, this.#handle.family, CONNECT);
     if (enterComposite(CONNECT) === null) return refused(CONNECT);
-    if (this.#handle.writer.task !== null) return this.#handle.writer.busy(CONNECT);
-    return this.#connect(address);
+    if (this.#handle.hasWriter) return this.#handle.writer.busy(CONNECT);
+    return this.connectTo(address);
   }
 
-  async #connect(address: Address): Promise<void> {
+  private async connectTo(address: Address): Promise<void> {
     const handle = this.#handle;
     const to = await resolved(endpoint(address, handle.family, CONNECT), handle.family);
     // A Unix socket whose server's line is full says so at once, and nothing tells when there is room.

@@ -3,7 +3,8 @@
  * question came here, nor what is made of the answer.
  */
 
-import { type Frame, libraryFolder, userFrames } from '../base/stack.ts';
+import { libraryFolder } from '../base/own-file.ts';
+import { type Frame, userFrames } from '../base/stack.ts';
 import { TaskCancelled, TaskKilled } from '../errors.ts';
 import { condemn } from '../stall/condemn.ts';
 import { offer } from '../stall/desk.ts';

@@ -8,7 +8,7 @@ import type { Stall, WatchThread } from '../stall/guest.ts';
 import type { Caught, Outcome, Place } from './answers.ts';
 import type { Snapshot } from './snapshot.ts';
 import { ancestors, placeText, plain, stackText, taskTable, taskTree } from './table.ts';
-import { sampleTop, topText } from './top.ts';
+import { topText } from './top.ts';
 import type { WaitGraph } from './waiters.ts';
 
 /** What a command gives: for people, and for programs. */
@@ -41,6 +41,9 @@ const COMMANDS: readonly Command[] = [
   { name: 'waiters', help: 'Show who waits for which lock, queue or task, and who holds it' },
   { name: 'top', help: 'Show which tasks use the CPU, over one second' },
 ];
+
+/** Milliseconds that `top` looks. */
+const SECOND = 1000;
 
 type Waiters = WaitGraph & { text: string };
 
@@ -130,7 +133,7 @@ export class Commands {
       case 'kill':
         return this.#kill(task);
       case 'signal':
-        process.kill(process.pid, signal);
+        process.kill(this.#thread.pid, signal);
         return said(`Sent ${signal}`);
       case 'help':
         return said(helpText());
@@ -214,13 +217,13 @@ export class Commands {
 
   async #top(): Promise<Result> {
     const before = await this.#snapshot();
-    const samples = await sampleTop(this.#thread);
+    const samples = await this.#thread.sample(SECOND);
     const after = await this.#snapshot();
     if (after.snapshot === null) return said(after.note);
     const text = topText(before.snapshot ?? after.snapshot, after.snapshot, samples);
     return {
       text: [after.note, text].filter((it) => it !== '').join('\n'),
-      data: { ...after.snapshot, samples },
+      data: { ...after.snapshot, stuck: after.stuck, samples },
     };
   }
 

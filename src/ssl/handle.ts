@@ -12,6 +12,7 @@ import { ByteQueue } from '../io/bytes.ts';
 import { driver } from '../io/choice.ts';
 import { SHUT_RD, SHUT_WR } from '../io/constants.ts';
 import type { Direction, Handle } from '../io/driver.ts';
+import { gather } from '../io/portable/gathering.ts';
 import { checkHow, PortableHandle, unsupported } from '../io/portable/handle.ts';
 import { closedError, type SystemError, systemError } from '../io/system.ts';
 import { certificateError, connectionError, type Peer } from './error.ts';
@@ -189,7 +190,7 @@ export class TlsHandle extends PortableHandle {
     if (this.#chunk === null && this.#queue.length === 0) this.#chunk = chunk;
     else this.#enqueue(chunk);
     this.readable = true;
-    this.reader.ready();
+    gather(this.reader);
   };
 
   #enqueue(chunk: Buffer): void {

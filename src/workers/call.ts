@@ -20,12 +20,18 @@ export interface CallOptions {
   transfer?: readonly (ArrayBuffer | object)[];
 }
 
+let count = 0;
+
 export class Call extends HeldSlot {
+  /** Its place among all calls. */
+  readonly nth = ++count;
   /** What messages call the function. */
   readonly name: string;
   readonly shipment: Shipment;
   readonly args: readonly unknown[];
   readonly options: CallOptions;
+  /** False once its task waits no more. */
+  isWanted = true;
   /** Who does what there is to do when the task that waits is cancelled. */
   withdraw: () => void = () => {};
   /** Called when the call is over, or its task waits no more. */
@@ -45,6 +51,11 @@ export class Call extends HeldSlot {
     const { args, marks } = packArguments(this.args);
     const universal = this.shipment.universal || marks?.includes('shared') === true;
     return { fn, name: this.name, args, marks, universal, linger };
+  }
+
+  /** Something among its arguments is moved, not copied: it can be sent only once. */
+  get isMoving(): boolean {
+    return this.options.transfer !== undefined;
   }
 
   override remove(): void {

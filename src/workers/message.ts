@@ -7,6 +7,10 @@ import type { Envelope } from './envelope.ts';
 import { arrive } from './travel/arrival.ts';
 import type { Shipment } from './travel/shipment.ts';
 
+/** The words that a pool and a thread of its share: how many calls were sent, and how many the thread has begun or may not begin. */
+export const SENT = 0;
+export const BEGUN = 1;
+
 /** A call. Of a function that the worker has, the number is enough. */
 export interface CallMessage {
   readonly fn: Shipment | number;

@@ -26,7 +26,7 @@ const floors = [
   ['io/'],
   ['socket.ts', 'ssl/', 'file/', 'network.ts', 'subprocess/', 'channel/'],
   ['workers/', 'thread/', 'universal/'],
-  ['debug.ts', 'monitor/', 'recording/'],
+  ['debug.ts', 'debuggers.ts', 'monitor/', 'recording/'],
   ['run.ts'],
   ['index.ts', 'cli/', 'testing/'],
 ];

@@ -324,6 +324,27 @@ describe('its life', () => {
     await terminal!.paper.ended();
   });
 
+  test('CURIOMONITOR=1 in the environment is enough, and CURIOMONITOR_PORT says where', async () => {
+    const env = { CURIOMONITOR: '1', CURIOMONITOR_PORT: '0' };
+    await using program = new Program('unprepared', { env });
+    using terminal = new Terminal(await program.monitorPort());
+    expect(await terminal.answer()).toMatch(/Curio Monitor: \d tasks running/);
+    expect(await terminal.typeUntil('ps', 'LOCK_ACQUIRE')).toMatch(
+      /FUTURE_WAIT .* Monitor.monitor_task\n.* main\n/,
+    );
+  });
+
+  test('without that there is none, and a port that is none is said to be', async () => {
+    await using silent = new Program('unprepared', { env: { CURIOMONITOR: '0', CURIOMONITOR_PORT: '0' } });
+    await silent.says('up');
+    expect(silent.logged.text).toBe('');
+    await using wrong = new Program('unprepared', { env: { CURIOMONITOR: '1', CURIOMONITOR_PORT: 'http' } });
+    expect(await wrong.over).toMatchObject({ code: 1 });
+    expect(wrong.logged.text).toContain(
+      "TypeError: CURIOMONITOR_PORT is a port from 0 to 65535, not 'http'.",
+    );
+  });
+
   test('ps() and where() tell the program itself', async () => {
     await using kernel = new Kernel();
     const monitor = new Monitor(kernel, { port: 0 });

@@ -53,6 +53,8 @@ onPosix('what blocking() of a socket gives', () => {
       expect(() => runInProcess((it) => it.fileno(), raw)).toThrow(
         'which only threads of this process can reach',
       );
-      expect(() => runInProcess(() => raw.fileno())).toThrow('which only threads of this process can reach');
+      await expect(runInProcess(() => raw.fileno())).rejects.toThrow(
+        'which only threads of this process can reach',
+      );
     }));
 });

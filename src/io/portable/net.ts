@@ -30,6 +30,7 @@ import {
 } from '../constants.ts';
 import type { Direction, Handle } from '../driver.ts';
 import { closedError, notTls, systemError } from '../system.ts';
+import { gather } from './gathering.ts';
 import { checkHow, PortableHandle, unsupported } from './handle.ts';
 import { Listener } from './listener.ts';
 import { Input, Output } from './stream.ts';
@@ -77,7 +78,7 @@ export class NetHandle extends PortableHandle {
 
   #adopt(socket: NetSocket): void {
     this.#socket = socket;
-    this.#input = new Input(socket, () => this.reader.ready());
+    this.#input = new Input(socket, () => gather(this.reader));
     this.#output = new Output(socket, () => this.writer.ready());
     this.#connected = !socket.connecting;
     if (!this.#connected) {

@@ -21,8 +21,8 @@ const EMPTY = Buffer.alloc(0);
 export class Input {
   readonly #stream: Readable;
   readonly #onReadable: () => void;
-  // Node hands over each chunk as it comes, which costs half of what asking for it does. One that finds another one
-  // waiting here stops the stream, until both have been received.
+  // Node hands over each chunk as it comes, which costs half of what asking for it does. One that finds two
+  // waiting here stops the stream, until all have been received.
   #first: Buffer | null = null;
   #second: Buffer | null = null;
   #stopped = true;
@@ -59,8 +59,9 @@ export class Input {
     const chunk =
       typeof data === 'string' ? Buffer.from(data, this.#stream.readableEncoding ?? 'utf8') : data;
     if (this.#first === null) this.#first = chunk;
+    else if (this.#second === null) this.#second = chunk;
     else {
-      this.#second = this.#second === null ? chunk : Buffer.concat([this.#second, chunk]);
+      this.#second = Buffer.concat([this.#second, chunk]);
       this.#stopped = true;
       this.#stream.pause();
     }
