@@ -241,6 +241,8 @@ const subsets: Happening[][] = [
 ];
 
 function holdsFor(name: string, make: () => Promise<Place>): void {
+  // Node itself waits for its pool.
+  const keepsAlive = !name.includes('pool');
   describe(name, () => {
     for (const happenings of subsets.flatMap(orders)) {
       test(`${happenings.join(', then ')}, in one turn: the first decides, and nothing is lost`, async () => {
@@ -292,6 +294,31 @@ function holdsFor(name: string, make: () => Promise<Place>): void {
         expect(log.of('error')).toEqual([]);
       });
     }
+
+    test('told of twice before its turn: it is woken once, and the next one keeps the process alive', () =>
+      noisily(async () => {
+        const place = await make();
+        let turns = 0;
+        const wait = async () => {
+          await place.wait();
+          turns++;
+        };
+        const waiter = await spawn(wait);
+        await sleep(1);
+        await place.come();
+        await place.come();
+        await waiter.join();
+        expect(turns).toBe(1);
+        const { keepAlive } = (enter() as TaskRecord).core;
+        const held = keepAlive.held;
+        const next = await spawn(wait);
+        await sleep(0);
+        if (next.terminated) return;
+        expect([held, keepAlive.held]).toEqual([false, keepsAlive]);
+        await place.come();
+        await next.join();
+        expect(keepAlive.held).toBe(false);
+      }));
 
     test('one that was chosen and ends without taking: the place is free, and nothing is lost', () =>
       noisily(async () => {

@@ -10,7 +10,8 @@ import { systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { Descriptors } from './descriptors.ts';
 import { PosixFile } from './file.ts';
-import { AREA, type Home, kindOf, PosixHandle, Scratch } from './handle.ts';
+import { kindOf, PosixHandle } from './handle.ts';
+import { AREA, type Home, Scratch } from './home.ts';
 import { Poller } from './poller.ts';
 
 export class PosixDriver implements Driver {

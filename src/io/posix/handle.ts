@@ -26,42 +26,12 @@ import { Slot } from '../slot.ts';
 import { closedError, notTls, systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { PosixBlocking } from './blocking.ts';
-import type { Poller, Watched } from './poller.ts';
+import { ENDING, EPOLLPRI, INTEREST, POLLIN, POLLOUT, READING, WRITING } from './epoll.ts';
+import { AREA, type Home } from './home.ts';
+import type { Watched } from './poller.ts';
 
 const { EAGAIN, EINPROGRESS, EALREADY, ECONNABORTED, EPROTO, ENOTCONN } = os.errno;
-const POLLIN = 1;
-const POLLOUT = 4;
-const EPOLLIN = 1;
-const EPOLLPRI = 2;
-const EPOLLOUT = 4;
-const EPOLLERR = 8;
-const EPOLLHUP = 16;
-const EPOLLRDHUP = 0x2000;
-const EPOLLET = 0x8000_0000 | 0;
-
-const INTEREST = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-const READING = EPOLLIN | EPOLLPRI | ENDING;
-const WRITING = EPOLLOUT | EPOLLHUP | EPOLLERR;
-
-/** What every receive goes through first. Larger ones are made of several. */
-export const AREA = 65536;
-
 const EMPTY = Buffer.alloc(0);
-
-/** What the handles of a driver share. */
-export interface Home {
-  readonly posix: Posix;
-  readonly poller: Poller;
-  /** What `recvScratch` receives into, `AREA` bytes. */
-  readonly scratch: Scratch;
-  /** In a worker thread: it may end without a last word, and the process lives on. */
-  readonly mayBeTerminated: boolean;
-  /** The host of the client that was accepted last. */
-  lastHost: string;
-  /** Every open handle by its descriptor. */
-  readonly handles: (PosixHandle | undefined)[];
-}
 
 /** What is the same for all sockets of a kind. */
 export interface Kind {
@@ -516,31 +486,3 @@ export class PosixHandle implements Handle, Watched {
 }
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
-// Small receives are of few lengths: making the same view of the scratch area each time would cost as much as the copy.
-const VIEWED = 1024;
-
-/** The scratch area, and copies of what was received into it. */
-export class Scratch {
-  readonly area: Buffer;
-  readonly #views: (Buffer | undefined)[] = new Array(VIEWED + 1).fill(undefined);
-
-  constructor(area: Buffer) {
-    this.area = area;
-  }
-
-  /** The first bytes, as a Buffer of their own. */
-  copy(length: number): Buffer {
-    const copy = Buffer.allocUnsafe(length);
-    copy.set(length <= VIEWED ? this.#view(length) : this.area.subarray(0, length));
-    return copy;
-  }
-
-  #view(length: number): Buffer {
-    const view = this.#views[length];
-    if (view !== undefined) return view;
-    const made = this.area.subarray(0, length);
-    this.#views[length] = made;
-    return made;
-  }
-}
