@@ -61,6 +61,8 @@ function fromSource(module: URL): string {
 
 export class Watch {
   readonly #worker: Worker;
+  /** How many wait for something of the thread's, which the process must not end before. */
+  #awaited = 0;
   #users = 0;
   /** Guests that are asked to go, and who waits for that. */
   readonly #leaving = new Map<number, () => void>();
@@ -104,13 +106,21 @@ export class Watch {
     const guest = ++lastGuest;
     this.send({ do: 'admit', guest, url: threadModule(module).href, data });
     return () => {
-      this.#worker.ref();
+      const settled = this.stay();
       const gone = new Promise<void>((resolve) => {
         this.#leaving.set(guest, resolve);
         this.#worker.once('exit', resolve);
       });
       this.send({ do: 'dismiss', guest });
-      return gone.finally(() => this.#worker.unref());
+      return gone.finally(settled);
+    };
+  }
+
+  /** Keeps the process alive until what it gives is called, once. */
+  stay(): () => void {
+    if (this.#awaited++ === 0) this.#worker.ref();
+    return () => {
+      if (--this.#awaited === 0) this.#worker.unref();
     };
   }
 
@@ -119,7 +129,7 @@ export class Watch {
   }
 
   async #stop(): Promise<void> {
-    this.#worker.ref();
+    this.stay();
     // Never terminate(): this thread would hang if that one ended while it holds this one.
     const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
     this.send({ do: 'stop' });

@@ -345,6 +345,12 @@ describe('its life', () => {
     );
   });
 
+  test('who waits for its address gets it, also when nothing else keeps the process alive', async () => {
+    await using program = new Program('monitor-address');
+    expect(await program.over).toMatchObject({ code: 0 });
+    expect(program.said.text).toMatch(/^127\.0\.0\.1 \d+\n$/);
+  });
+
   test('ps() and where() tell the program itself', async () => {
     await using kernel = new Kernel();
     const monitor = new Monitor(kernel, { port: 0 });
