@@ -13,7 +13,11 @@ const now = () => performance.timeOrigin + performance.now();
 
 /** Lets `work` look at a program that runs. */
 async function looking(args, work) {
-  const child = spawn(process.execPath, [watched, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [watched, ...args]);
+  // An inspector that is started says so.
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    for (const line of text.split('\n')) if (!/^(Debugger |For help|$)/.test(line)) console.error(line);
+  });
   try {
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const { value: port } = await lines.next();
