@@ -41,7 +41,7 @@ import { finishedError, taskTable, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
 import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
-import { type Wait, type WaitGraph, waitGraph, waitReport } from './kernel/waits.ts';
+import { type Wait, type WaitGraph, waitedFor, waitGraph, waitReport } from './kernel/waits.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
 
@@ -64,6 +64,7 @@ export {
   TimeoutFrame,
   title,
   WaitSlot,
+  waitedFor,
   waitGraph,
   waitReport,
 };

@@ -18,7 +18,7 @@ import {
   waitGraph,
   waitReport,
 } from '../traps.ts';
-import { type Snapshot, takeSnapshot } from './snapshot.ts';
+import { packSnapshot, takeSnapshot } from './snapshot.ts';
 
 /** Where a task is. */
 export interface Place {
@@ -100,7 +100,7 @@ export function openDesk(): void {
   if (opened) return;
   opened = true;
   offer('library', () => libraryFolder);
-  offer('snapshot', (): Snapshot => takeSnapshot());
+  offer('snapshot', () => packSnapshot(takeSnapshot()));
   offer('waiters', () => {
     const graph = waitGraph(tasksOf());
     return { text: waitReport(graph), ...graph };

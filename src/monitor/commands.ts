@@ -6,7 +6,7 @@
 import { constants } from 'node:os';
 import type { Stall, WatchThread } from '../stall/guest.ts';
 import type { Caught, Outcome, Place } from './answers.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type PackedSnapshot, type Snapshot, unpackSnapshot } from './snapshot.ts';
 import { ancestors, placeText, plain, stackText, taskTable, taskTree } from './table.ts';
 import { topText } from './top.ts';
 import type { WaitGraph } from './waiters.ts';
@@ -151,12 +151,12 @@ export class Commands {
   async #snapshot(): Promise<{ snapshot: Snapshot | null; note: string; stuck: Stall | null }> {
     const answered = await this.#thread.ask('snapshot');
     if ('value' in answered) {
-      this.#last = answered.value as Snapshot;
+      this.#last = unpackSnapshot(answered.value as PackedSnapshot);
       return { snapshot: this.#last, note: '', stuck: null };
     }
     const { stuck } = answered;
     const seen = await this.#thread.hold(async (held) => ({
-      snapshot: (await held.ask('snapshot')) as Snapshot,
+      snapshot: unpackSnapshot((await held.ask('snapshot')) as PackedSnapshot),
       caught: (await held.ask('caught')) as Caught,
     }));
     if (seen === undefined) {

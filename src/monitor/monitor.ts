@@ -61,12 +61,14 @@ export class Monitor {
     openDesk();
     offer('monitor listens', listens);
     offer('monitor failed', failed);
-    this.address = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
     monitors.set(this.#number, this);
     spawnIn(kernel, 'Monitor.monitor_task', () => this.#live());
     const watch = useWatch();
+    // Somebody may wait for the address, and nothing else may keep the process alive yet.
+    const settled = watch.stay();
+    this.address = new Promise<[host: string, port: number] | null>((resolve) => {
+      this.#settle = resolve;
+    }).finally(settled);
     const dismiss = watch.admit('monitor/server', { host, port, token: this.#token, monitor: this.#number });
     this.#close = async () => {
       await dismiss();

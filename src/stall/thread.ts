@@ -12,8 +12,9 @@ import { sampleRunning } from './samples.ts';
 import type { Order, Question, Reply, WatchData } from './watch.ts';
 
 const LOOK = 50;
-/** So long may an answer take before the thread counts as stuck. */
-const PATIENCE = 250;
+/** So long may an answer take before the thread counts as stuck: in one turn of a task, and otherwise. */
+const PATIENCE = 100;
+const LONG_PATIENCE = 250;
 
 // Where the pulse says what; see kernel/pulse.ts, which this thread does not load.
 const TASK = 0;
@@ -109,12 +110,20 @@ const me: WatchThread = {
     const stuck = stall();
     if (stuck !== null) return { stuck };
     const answered = ask(question, ...args).then((value) => ({ value }));
-    const first = await Promise.race([answered, late(PATIENCE)]);
-    if (first !== LATE) return first;
-    void answered.catch(() => {
-      // swallows: it came too late, and there are no tasks in this thread.
-    });
-    return { stuck: stall() ?? { task: pulse[TASK] as number, seconds: PATIENCE / 1000 } };
+    const [asked, turn] = [performance.now(), pulse[TURNS] as number];
+    for (;;) {
+      const first = await Promise.race([answered, late(PATIENCE / 10)]);
+      if (first !== LATE) return first;
+      const waited = performance.now() - asked;
+      // One turn that takes so long is no reason to wait for its end; many, or code outside tasks, get more time.
+      const found = stall() ?? { task: pulse[TASK] as number, seconds: waited / 1000 };
+      const still = found.task !== 0 && pulse[TURNS] === turn;
+      if (waited < (still ? PATIENCE : LONG_PATIENCE)) continue;
+      void answered.catch(() => {
+        // swallows: it came too late, and there are no tasks in this thread.
+      });
+      return { stuck: found };
+    }
   },
   tell: (question, ...args) => ask(question, ...args),
   hold: (work) => (holder === null ? Promise.resolve(undefined) : holder.hold(work)),

@@ -66,6 +66,8 @@ function fromSource(module: URL): string {
 
 export class Watch {
   readonly #worker: Worker;
+  /** How many wait for something of the thread's, which the process must not end before. */
+  #awaited = 0;
   #users = 0;
   /** Settles when the thread has ended, by itself or not. */
   readonly #ended: Promise<void>;
@@ -112,10 +114,18 @@ export class Watch {
     const guest = ++lastGuest;
     this.send({ do: 'admit', guest, url: threadModule(module).href, data });
     return () => {
-      this.#worker.ref();
+      const settled = this.stay();
       const gone = new Promise<void>((resolve) => this.#leaving.set(guest, resolve));
       this.send({ do: 'dismiss', guest });
-      return Promise.race([gone, this.#ended]).finally(() => this.#worker.unref());
+      return Promise.race([gone, this.#ended]).finally(settled);
+    };
+  }
+
+  /** Keeps the process alive until what it gives is called, once. */
+  stay(): () => void {
+    if (this.#awaited++ === 0) this.#worker.ref();
+    return () => {
+      if (--this.#awaited === 0) this.#worker.unref();
     };
   }
 
@@ -124,7 +134,7 @@ export class Watch {
   }
 
   async #stop(): Promise<void> {
-    this.#worker.ref();
+    this.stay();
     // Never terminate(): this thread would hang if that one ended while it holds this one.
     this.send({ do: 'stop' });
     await this.#ended;

@@ -110,6 +110,14 @@ describe('a task that spins', () => {
     expect(await terminal.typeUntil('ps', 'Task')).not.toMatch(/spinner|not moved/);
   });
 
+  test('is seen in whatever function it is stopped', async () => {
+    await using program = new Program('spinning', { args: ['clock'] });
+    await program.says('spinning\n');
+    using terminal = await opened(await program.monitorPort());
+    const id = /task (\d+) 'spinner'/.exec(await terminal.typeUntil('ps', 'not moved'))![1];
+    for (let n = 0; n < 15; n++) expect(await terminal.type(`where ${id}`)).toMatch(/line \d+, in spinner\n/);
+  });
+
   test('uses the CPU, says top', async () => {
     await using program = new Program('spinning');
     await program.says('spinning\n');
@@ -343,6 +351,12 @@ describe('its life', () => {
     expect(wrong.logged.text).toContain(
       "TypeError: CURIOMONITOR_PORT is a port from 0 to 65535, not 'http'.",
     );
+  });
+
+  test('who waits for its address gets it, also when nothing else keeps the process alive', async () => {
+    await using program = new Program('monitor-address');
+    expect(await program.over).toMatchObject({ code: 0 });
+    expect(program.said.text).toMatch(/^127\.0\.0\.1 \d+\n$/);
   });
 
   test('ps() and where() tell the program itself', async () => {
