@@ -28,7 +28,9 @@ async function scriptOf(input, format) {
   const bundle = await Rolldown.rolldown({ input: root + input, platform: 'node' });
   const { output } = await bundle.generate({ format, codeSplitting: false });
   await bundle.close();
-  return `${output[0].code}\n//# sourceURL=curio-worker\n`;
+  const { code } = output[0];
+  // What a script declares would be global variables for the functions that run beside it.
+  return `${format === 'cjs' ? `(() => {${code}})();` : code}\n//# sourceURL=curio-worker\n`;
 }
 
 /**
