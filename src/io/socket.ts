@@ -433,7 +433,7 @@ export class Socket implements AsyncDisposable {
    * @throws NotSupportedError on the portable driver, for what Node cannot set
    * @see Reference manual, "Socket"
    * @example
-   * sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+   * client.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
    */
   setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
     this.#handle.setsockopt(level, name, value instanceof Uint8Array ? value : Number(value));
