@@ -49,6 +49,8 @@ export class CancellationShield implements Disposable, AsyncDisposable {
   }
 }
 
+/** A shield that lasts until it is disposed of: `await using _ = disableCancellation()`. Does not block. */
+export function disableCancellation(): CancellationShield;
 /**
  * Runs `fn(...args)` and gives its result; meanwhile no cancellation and no timeout reaches the calling
  * task. What was asked for is delivered at the first operation that blocks afterwards. Without a
@@ -59,7 +61,6 @@ export class CancellationShield implements Disposable, AsyncDisposable {
  * @throws RuntimeError outside a task
  * @see Reference manual, "Cancellation Control"
  */
-export function disableCancellation(): CancellationShield;
 export function disableCancellation<A extends unknown[], T>(
   fn: Callable<A, T>,
   ...args: A

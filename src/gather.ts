@@ -24,6 +24,7 @@ import { elsewhere, enter, enterComposite, handled, refused, report } from './tr
  * console.log(group.results);
  */
 export function taskGroup<T = unknown>(body: (group: TaskGroup<T>) => unknown): Promise<TaskGroup<T>>;
+/** With options: `taskGroup({ wait: 'any' }, body)`. */
 export function taskGroup<T = unknown>(
   options: TaskGroupOptions<T>,
   body: (group: TaskGroup<T>) => unknown,

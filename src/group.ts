@@ -85,16 +85,17 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
 
   // ---- Members ----
 
-  /**
-   * Starts a task in the group. Does not block. A daemon's result is disregarded, and `join()` cancels it.
-   * @throws RuntimeError if the group has been joined
-   * @see Reference manual, "Task Groups"
-   */
+  /** With options: `group.spawn({ daemon: true }, fn, ...args)`. Does not block. */
   spawn<A extends unknown[], U>(
     options: SpawnOptions,
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;
+  /**
+   * Starts a task in the group. Does not block. A daemon's result is disregarded, and `join()` cancels it.
+   * @throws RuntimeError if the group has been joined
+   * @see Reference manual, "Task Groups"
+   */
   spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn(first: unknown, ...rest: unknown[]): Promise<Task<never>> {
     const options = isOptions(first) ? (first as SpawnOptions) : undefined;
@@ -120,6 +121,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     fn: Callable<A, U>,
     ...args: A
   ): Promise<AsyncThread<Awaited<U>>>;
+  /** With options: `group.spawnThread({ daemon: true }, fn, ...args)`. Does not block. */
   spawnThread<A extends unknown[], U>(
     options: ThreadOptions,
     fn: Callable<A, U>,

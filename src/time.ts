@@ -207,6 +207,15 @@ function warnLate(task: TaskRecord, frame: TimeoutFrame, now: number, seconds: n
   );
 }
 
+/** A scope of so many seconds, for `await scope.run(fn)`. Does not block. */
+export function timeoutAfter(seconds: number | null): TimeoutScope;
+/** With options: `{ hard: true }` also ends a loop that never blocks. */
+export function timeoutAfter<A extends unknown[], T>(
+  options: TimeoutOptions,
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
 /**
  * Runs `fn(...args)`, and interrupts what it is blocked in when it has not ended after `seconds`
  * (null: never). Gives its result. Without a function: a scope, for `await scope.run(fn)`. Blocks as `fn` does.
@@ -227,13 +236,6 @@ function warnLate(task: TaskRecord, frame: TimeoutFrame, now: number, seconds: n
  *   await kid.cancel();
  * }
  */
-export function timeoutAfter(seconds: number | null): TimeoutScope;
-export function timeoutAfter<A extends unknown[], T>(
-  options: TimeoutOptions,
-  seconds: number | null,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Awaited<T>>;
 export function timeoutAfter<A extends unknown[], T>(
   seconds: number | null,
   fn: Callable<A, T>,
@@ -304,6 +306,17 @@ function blame(error: unknown, outcome: unknown): void {
   if (error instanceof TaskTimeout && outcome instanceof TaskKilled) error.cause ??= outcome;
 }
 
+/** A scope of so many seconds, for `await scope.run(fn)`; its `expired` tells. Does not block. */
+export function ignoreAfter(seconds: number | null): TimeoutScope<undefined>;
+/** With options: `ignoreAfter({ timeoutResult: null }, 5)`. Does not block. */
+export function ignoreAfter<R>(options: IgnoreOptions<R>, seconds: number | null): TimeoutScope<R>;
+/** With options: `ignoreAfter({ timeoutResult: null }, 5, fn)`. */
+export function ignoreAfter<R, A extends unknown[], T>(
+  options: IgnoreOptions<R>,
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T> | R>;
 /**
  * Like `timeoutAfter`, but when the time is up it gives `timeoutResult` (default `undefined`) instead
  * of throwing. Without a function: a scope, whose `expired` tells. Blocks as `fn` does.
@@ -313,14 +326,6 @@ function blame(error: unknown, outcome: unknown): void {
  * @throws TypeError for NaN, or what is not a number or a function
  * @see Reference manual, "Timeouts"
  */
-export function ignoreAfter(seconds: number | null): TimeoutScope<undefined>;
-export function ignoreAfter<R>(options: IgnoreOptions<R>, seconds: number | null): TimeoutScope<R>;
-export function ignoreAfter<R, A extends unknown[], T>(
-  options: IgnoreOptions<R>,
-  seconds: number | null,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Awaited<T> | R>;
 export function ignoreAfter<A extends unknown[], T>(
   seconds: number | null,
   fn: Callable<A, T>,
