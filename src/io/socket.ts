@@ -433,7 +433,8 @@ export class Socket implements AsyncDisposable {
    * @throws NotSupportedError on the portable driver, for what Node cannot set
    * @see Reference manual, "Socket"
    * @example
-   * client.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+   * const sock = socket(AF_INET, SOCK_STREAM);
+   * sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
    */
   setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
     this.#handle.setsockopt(level, name, value instanceof Uint8Array ? value : Number(value));
