@@ -37,7 +37,7 @@ import {
   type Waitable,
 } from './kernel/record.ts';
 import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
-import { finishedError, taskTable, title } from './kernel/reports.ts';
+import { finishedError, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
 import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
@@ -483,11 +483,6 @@ export function elsewhere(): Away | null {
 /** Every live task of the kernel a task belongs to, oldest first; that task itself may have ended. */
 export function tasksBeside(task: TaskRecord): TaskRecord[] {
   return [...task.core.tasks];
-}
-
-/** Those tasks as a table, in the columns of the monitor's `ps`. */
-export function taskTableOf(task: TaskRecord): string {
-  return taskTable(task.core.tasks, task.core.clock.now());
 }
 
 /** The clock of the kernel a task belongs to. */

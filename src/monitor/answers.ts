@@ -9,16 +9,9 @@ import { TaskCancelled, TaskKilled } from '../errors.ts';
 import { condemn } from '../stall/condemn.ts';
 import { offer } from '../stall/desk.ts';
 import { heldFrames, heldTask } from '../stall/limits.ts';
-import {
-  killTask,
-  requestCancel,
-  suspendedStack,
-  type TaskRecord,
-  tasksOf,
-  waitGraph,
-  waitReport,
-} from '../traps.ts';
+import { killTask, requestCancel, suspendedStack, type TaskRecord, tasksOf } from '../traps.ts';
 import { packSnapshot, takeSnapshot } from './snapshot.ts';
+import { waitersOf } from './waiters.ts';
 
 /** Where a task is. */
 export interface Place {
@@ -101,10 +94,7 @@ export function openDesk(): void {
   opened = true;
   offer('library', () => libraryFolder);
   offer('snapshot', () => packSnapshot(takeSnapshot()));
-  offer('waiters', () => {
-    const graph = waitGraph(tasksOf());
-    return { text: waitReport(graph), ...graph };
-  });
+  offer('waiters', () => waitersOf(tasksOf()));
   offer('where', where);
   offer('where now', whereNow);
   offer('caught', caught);

@@ -9,7 +9,7 @@ import type { Caught, Outcome, Place } from './answers.ts';
 import { type PackedSnapshot, type Snapshot, unpackSnapshot } from './snapshot.ts';
 import { ancestors, placeText, plain, stackText, taskTable, taskTree } from './table.ts';
 import { topText } from './top.ts';
-import type { WaitGraph } from './waiters.ts';
+import type { Waiters } from './waiters.ts';
 
 /** What a command gives: for people, and for programs. */
 export interface Result {
@@ -44,8 +44,6 @@ const COMMANDS: readonly Command[] = [
 
 /** Milliseconds that `top` looks. */
 const SECOND = 1000;
-
-type Waiters = WaitGraph & { text: string };
 
 /** A line that means nothing. */
 export class BadCommand extends Error {}
@@ -211,8 +209,7 @@ export class Commands {
         ? (answered.value as Waiters)
         : await this.#thread.hold(async (held) => (await held.ask('waiters')) as Waiters);
     if (found === undefined) return said(stuckText((answered as { stuck: Stall }).stuck, null));
-    const text = found.text || 'No task waits for another, or for a lock, queue or the like.';
-    return { text, data: { ...found, text } };
+    return { text: found.text, data: found };
   }
 
   async #top(): Promise<Result> {

@@ -4,7 +4,7 @@
 
 import type { TaskSnapshot } from '../../monitor/snapshot.ts';
 import { plain, type TreeLine } from '../../monitor/table.ts';
-import type { Wait } from '../../monitor/waiters.ts';
+import type { Wait } from '../../traps.ts';
 import { FAMILIES, type Family } from '../families.ts';
 import type { Order, Seen } from './seen.ts';
 import { sized } from './width.ts';

@@ -5,9 +5,9 @@
 
 import type { Snapshot, TaskSnapshot } from '../../monitor/snapshot.ts';
 import { type TreeLine, treeLines } from '../../monitor/table.ts';
-import type { Wait, WaitGraph } from '../../monitor/waiters.ts';
 import type { Stall } from '../../stall/guest.ts';
 import type { Samples } from '../../stall/samples.ts';
+import type { Wait, WaitGraph } from '../../traps.ts';
 
 /** What the monitor's `top` gives to programs; without tasks if nobody can tell. */
 export type TopData = Partial<Snapshot> & { stuck?: Stall | null; samples?: Samples };
