@@ -11,6 +11,7 @@ import {
   callable,
   describe,
   isOptions,
+  type Runner,
 } from './base/callable.ts';
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
@@ -207,6 +208,11 @@ export class Task<T = unknown> extends TaskRecord {
  */
 export function spawn<A extends unknown[], T>(
   options: SpawnOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
+export function spawn<A extends unknown[], T>(
+  runner: Runner<A, T>,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Task<Awaited<T>>>;
