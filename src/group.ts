@@ -4,7 +4,14 @@
  * gather.ts.
  */
 
-import { type AnyFunction, type Callable, callable, describe, isOptions } from './base/callable.ts';
+import {
+  type AnyFunction,
+  type Callable,
+  callable,
+  describe,
+  isOptions,
+  type Runner,
+} from './base/callable.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
 import { Members } from './members.ts';
 import { named, newTask, type SpawnOptions, Task } from './task.ts';
@@ -88,6 +95,12 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   /** With options: `group.spawn({ daemon: true }, fn, ...args)`. Does not block. */
   spawn<A extends unknown[], U>(
     options: SpawnOptions,
+    fn: Callable<A, U>,
+    ...args: A
+  ): Promise<Task<Awaited<U>>>;
+  /** With something that runs functions elsewhere: `group.spawn(runInThread, fn, ...args)`. Does not block. */
+  spawn<A extends unknown[], U extends T>(
+    runner: Runner<A, U>,
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;

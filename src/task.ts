@@ -11,6 +11,7 @@ import {
   callable,
   describe,
   isOptions,
+  type Runner,
 } from './base/callable.ts';
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
@@ -198,6 +199,12 @@ export class Task<T = unknown> extends TaskRecord {
 /** With options: `spawn({ daemon: true, name: 'logger' }, writeLog)`. Does not block. */
 export function spawn<A extends unknown[], T>(
   options: SpawnOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
+/** With something that runs functions elsewhere: `spawn(runInThread, fn, ...args)`. Does not block. */
+export function spawn<A extends unknown[], T>(
+  runner: Runner<A, T>,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Task<Awaited<T>>>;

@@ -33,6 +33,15 @@ export class Coroutine<T = unknown> {
 /** What may stand where a function of `A` giving `T` is wanted. */
 export type Callable<A extends unknown[], T> = ((...args: A) => T | PromiseLike<T>) | Coroutine<T>;
 
+/**
+ * A function that runs another one, such as `runInThread`, to be given together with that one and its arguments: through functions
+ * with several signatures the compiler does not see by itself what comes out.
+ */
+export type Runner<A extends unknown[], T> = (
+  fn: NoInfer<Callable<A, T>>,
+  ...args: NoInfer<A>
+) => Promise<NoInfer<Awaited<T>>>;
+
 /** The name to show for a function: a bound one is called after its target. */
 export function functionName(fn: { name: string }): string {
   let name = fn.name;

@@ -35,8 +35,8 @@ import {
   socket,
   socketpair,
 } from '../socket.ts';
-import { SSLSocket } from '../ssl/index.ts';
-import { checkOutput, Popen, run as runProgram } from '../subprocess/index.ts';
+import { SSLCertVerificationError, SSLError, SSLSocket } from '../ssl/index.ts';
+import { CalledProcessError, checkOutput, Popen, run as runProgram } from '../subprocess/index.ts';
 import { Condition } from '../sync/condition.ts';
 import { Event, Result } from '../sync/event.ts';
 import { Guard } from '../sync/guard.ts';
@@ -137,6 +137,7 @@ const classes: Record<string, [AnyClass, string]> = {
 for (const [name, fn] of Object.entries(functions)) addFunction(name, fn, shipping.has(name));
 for (const [name, [cls, operations]] of Object.entries(classes)) addClass(name, cls, operations);
 provide({ curioRunning });
+provide({ CalledProcessError, SSLCertVerificationError, SSLError });
 // They cross in their own way, but are made in the kernel like the others.
 for (const [name, cls] of Object.entries({ UniversalEvent, UniversalQueue, UniversalResult })) {
   addClass(name, cls, '');

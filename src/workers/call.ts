@@ -10,6 +10,12 @@ import { asBuffer, type CallMessage, type Mark, type Reply, standingAlone } from
 import { crossesByHandle } from './travel/crossing.ts';
 import type { Shipment } from './travel/shipment.ts';
 
+/**
+ * Options of `runInThread()`, `runInProcess()` and `blockInThread()`, before the function.
+ * @see Reference manual, "Blocking Operations and External Work"
+ * @example
+ * await timeoutAfter(1, () => runInThread({ onCancel: 'abandon' }, save, text));
+ */
 export interface CallOptions {
   /**
    * What becomes of the function when the calling task is cancelled: `'terminate'` (the default) ends the worker that runs
