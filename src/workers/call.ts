@@ -14,7 +14,7 @@ import type { Shipment } from './travel/shipment.ts';
  * Options of `runInThread()`, `runInProcess()` and `blockInThread()`, before the function.
  * @see Reference manual, "Blocking Operations and External Work"
  * @example
- * await timeoutAfter(1, () => runInThread({ onCancel: 'abandon' }, save, text));
+ * await timeoutAfter(1, () => runInThread({ onCancel: 'abandon' }, (n: number) => n * n, 12));
  */
 export interface CallOptions {
   /**
