@@ -1,9 +1,22 @@
 import { defineConfig } from 'tsdown';
+import { builtinsAsTheyAre } from './scripts/builtins.mjs';
 import { entries, programs } from './scripts/entries.mjs';
 import { farScripts } from './scripts/far-scripts.mjs';
 
 /** Sources whose path in src/ begins so; not their declarations, which are chunks of their own. */
 const source = (path: string) => new RegExp(`/src/(${path}).*(?<!\\.d)\\.ts$`);
+
+interface Modules {
+  getModuleInfo(id: string): { importers: readonly string[] } | null;
+}
+
+/** True for what `import 'curio'` loads; not for what is loaded when it is first used. */
+function inFront(id: string, modules: Modules, seen = new Set<string>()): boolean {
+  if (id.endsWith('/src/index.ts')) return true;
+  seen.add(id);
+  const importers = modules.getModuleInfo(id)?.importers ?? [];
+  return importers.some((importer) => !seen.has(importer) && inFront(importer, modules, seen));
+}
 
 export default defineConfig({
   // The far side of an async thread is a file of its own, which no user imports.
@@ -20,19 +33,18 @@ export default defineConfig({
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
   hash: false,
-  plugins: [farScripts()],
+  plugins: [farScripts(), builtinsAsTheyAre()],
   // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
   outputOptions: {
     chunkFileNames: 'shared-[name].js',
+    // What editors show of an export stands in the declarations.
+    comments: { jsdoc: false },
     // What `import 'curio'` needs is in few files: each costs a program about a millisecond when it starts.
-    advancedChunks: {
+    codeSplitting: {
       groups: [
         { name: 'far', test: source('workers/far/built') },
         { name: 'kernel', test: source('base/|kernel/|errors|traps|task|meta|sched|activation') },
-        {
-          name: 'curio',
-          test: source('(?!cli|stall|monitor|recording|testing|index|public|thread/far|workers/far/call)'),
-        },
+        { name: (id, modules) => (inFront(id, modules) ? 'curio' : null), test: source('') },
       ],
     },
   },

@@ -15,7 +15,7 @@ export class Report {
       let verdict = '';
       if (limit !== undefined)
         verdict = `at most ${limit}: ${this.#judge(`${name} / ${peer}`, ratio, limit)}`;
-      const multiple = peer === 'curio' ? '' : `curio is ${ratio.toFixed(2)} ×`;
+      const multiple = peer === 'curio' || costs.curio === undefined ? '' : `curio is ${ratio.toFixed(2)} ×`;
       console.log(
         `  ${peer.padEnd(12)} ${`${digits(cost)} ${unit}`.padStart(12)}  ${multiple.padEnd(16)}  ${verdict}`.trimEnd(),
       );
@@ -36,6 +36,12 @@ export class Report {
   ratio(name, value, limit) {
     console.log(`  ${name}: ${value.toFixed(2)} ×, at most ${limit}: ${this.#judge(name, value, limit)}`);
     this.results.push({ name, value, limit });
+  }
+
+  /** A figure that nothing is expected of. */
+  figure(name, value, unit) {
+    console.log(`\n${name}: ${digits(value)} ${unit}`);
+    this.results.push({ name, unit, value });
   }
 
   /** A figure of Curio's alone. */

@@ -7,6 +7,7 @@ import { recvBenchmarks } from './io/recv.mjs';
 import { tlsBenchmarks } from './io/tls.mjs';
 import { udpBenchmarks } from './io/udp.mjs';
 import { kernelBenchmarks } from './kernel/kernel.mjs';
+import { monitorBenchmarks } from './monitor/monitor.mjs';
 import { Report } from './report.mjs';
 import { subprocessBenchmarks } from './subprocess/subprocess.mjs';
 import { threadsBenchmarks } from './threads/threads.mjs';
@@ -23,6 +24,7 @@ const suites = {
   subprocess: subprocessBenchmarks,
   workers: workersBenchmarks,
   threads: threadsBenchmarks,
+  monitor: monitorBenchmarks,
 };
 
 const wanted = process.argv.slice(2);

@@ -71,6 +71,7 @@ class Offers<T> extends TaskList {
  * await queue.taskDone();
  */
 export class Queue<T> implements AsyncIterable<T> {
+  /** How many items fit; 0 for any number. */
   readonly maxsize: number;
   readonly #store: Store<T>;
   readonly #getters = new TaskList(this);
@@ -105,9 +106,8 @@ export class Queue<T> implements AsyncIterable<T> {
     }
     this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
     this.#store = this.makeStore();
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, [maxsize]) as this;
+    return elsewhere()?.construct(new.target, [maxsize]) as this;
   }
 
   /** @internal */

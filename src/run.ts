@@ -7,7 +7,7 @@ import { Activation } from './activation.ts';
 import { type Callable, callable, describe, isOptions } from './base/callable.ts';
 import { type Logger, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
-import { schedtrace } from './debug.ts';
+import { schedtrace } from './debuggers.ts';
 import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
@@ -16,9 +16,8 @@ import { introduce } from './kernel/live.ts';
 import type { TaskClass } from './kernel/record.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
-import { Monitor, type MonitorOptions } from './monitor/monitor.ts';
+import type { MonitorOptions } from './monitor/monitor.ts';
 import { makeReachable } from './monitor/reachable.ts';
-import { TraceRecorder } from './recording/trace.ts';
 import { Task } from './task.ts';
 
 export type { Logger } from './base/logger.ts';
@@ -27,7 +26,7 @@ export type { Clock } from './kernel/clock.ts';
 type ActivationLike = Activation | (new () => Activation);
 type Debugger = ActivationLike | (() => Activation);
 /** Makes an activation that was given as a class, or hands over the one that was given. */
-type Maker = () => Activation;
+type Maker = () => Activation | Promise<Activation>;
 
 /** Options of `new Kernel()`. */
 export interface KernelOptions {
@@ -101,18 +100,21 @@ export class Kernel implements AsyncDisposable {
     this.#runs = new Runs(this.#core);
   }
 
+  /** One scheduling cycle of the tasks left over: each that is ready takes one turn. */
+  run(): Promise<void>;
+  /** The same, or with `{ shutdown: true }` the end of the kernel: every task left is cancelled and has ended. */
+  run(options: KernelRunOptions): Promise<void>;
+  /** A main task, with options: `kernel.run({ shutdown: true }, main)`. */
+  run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` as the main task, and gives its result. Settles when that task has ended; without a function, after
-   * one scheduling cycle of the tasks left over.
+   * one scheduling cycle of the tasks left over. It does not block the thread.
    *
    * @throws the main task's own exception, as it is
    * @throws DeadlockError when nothing can wake any task any more
    * @throws RuntimeError if the kernel is running, or has been shut down, or from inside a task
    * @see Reference manual, "Basic Execution"
    */
-  run(): Promise<void>;
-  run(options: KernelRunOptions): Promise<void>;
-  run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run(...call: unknown[]): Promise<unknown> {
     const options = isOptions(call[0]) ? (call.shift() as KernelRunOptions) : {};
@@ -132,7 +134,7 @@ export class Kernel implements AsyncDisposable {
     if (this.#runs.closed) throw new RuntimeError('This kernel has been shut down. Make a new Kernel.');
     this.#busy = true;
     try {
-      this.#activate();
+      if (this.#makers !== null) await this.#activate(this.#makers);
       return await this.#runAndShutDown(options, target, args);
     } finally {
       this.#busy = false;
@@ -160,11 +162,10 @@ export class Kernel implements AsyncDisposable {
   }
 
   /** At the first run: makes the activations that were given as classes, and tells them all. */
-  #activate(): void {
-    const makers = this.#makers;
-    if (makers === null) return;
+  async #activate(makers: Maker[]): Promise<void> {
     makeReachable();
-    const made = makers.map((make) => make());
+    const made: Activation[] = [];
+    for (const make of makers) made.push(await make());
     this.#makers = null;
     this.#core.observe(made);
   }
@@ -203,7 +204,12 @@ function recorders(path: string | undefined): Maker[] {
   if (path === undefined) return [];
   if (typeof path !== 'string' || path === '')
     throw new TypeError(`run({ record }) wants the name of a file, not ${describe(path)}.`);
-  return [() => new TraceRecorder(path)];
+  return [
+    async () => {
+      const { TraceRecorder } = await import('./recording/trace.ts');
+      return new TraceRecorder(path);
+    },
+  ];
 }
 
 function activationMaker(entry: ActivationLike): Maker {
@@ -227,9 +233,18 @@ function debuggerMaker(entry: Debugger): Maker {
   );
 }
 
+/** With options: `run({ stacks: true }, main)`. */
+export function run<A extends unknown[], T>(
+  options: RunOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+// Discussion: the form without options comes last wherever there are two. It is the last that TypeScript takes when the
+// function itself is handed on, as in `kernel.run(spawn, child)`, and that it blames when no form fits.
 /**
  * Runs `fn(...args)` as the main task of a kernel of its own, and gives its result. Settles when the main task
- * has ended and every task left over has been cancelled and has ended.
+ * has ended and every task left over has been cancelled and has ended. It does not block the thread: several kernels may run
+ * side by side.
  *
  * @throws the main task's own exception, as it is
  * @throws DeadlockError when nothing can wake any task any more
@@ -239,13 +254,6 @@ function debuggerMaker(entry: Debugger): Maker {
  * await run(main, 'Guido');
  * await run({ debug: schedtrace }, main, 'Guido');
  */
-export function run<A extends unknown[], T>(
-  options: RunOptions,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Awaited<T>>;
-// Discussion: the form without options comes last wherever there are two. It is the last that TypeScript takes when the
-// function itself is handed on, as in `kernel.run(spawn, child)`, and that it blames when no form fits.
 export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run(...call: unknown[]): Promise<unknown> {
   const options = isOptions(call[0]) ? (call.shift() as RunOptions) : {};
@@ -253,7 +261,16 @@ export function run(...call: unknown[]): Promise<unknown> {
   const fn = callable(target, 'run') as () => unknown;
   const { signal, withMonitor, ...kernelOptions } = options;
   const kernel = new Kernel(kernelOptions);
-  if (withMonitor ?? process.env.CURIOMONITOR === '1')
-    new Monitor(kernel, typeof withMonitor === 'object' ? withMonitor : {});
-  return kernel.run({ shutdown: true, signal }, fn, ...(args as []));
+  const main = () => kernel.run({ shutdown: true, signal }, fn, ...(args as []));
+  return (withMonitor ?? process.env.CURIOMONITOR === '1') ? monitored(kernel, withMonitor, main) : main();
+}
+
+async function monitored(
+  kernel: Kernel,
+  options: boolean | MonitorOptions | undefined,
+  main: () => Promise<unknown>,
+): Promise<unknown> {
+  const { Monitor } = await import('./monitor/monitor.ts');
+  new Monitor(kernel, typeof options === 'object' ? options : {});
+  return main();
 }

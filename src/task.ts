@@ -195,6 +195,12 @@ export class Task<T = unknown> extends TaskRecord {
   }
 }
 
+/** With options: `spawn({ daemon: true, name: 'logger' }, writeLog)`. Does not block. */
+export function spawn<A extends unknown[], T>(
+  options: SpawnOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
 /**
  * Starts a task that runs `fn(...args)` concurrently with its spawner, and gives the task. Does not
  * block: the new task first runs when its spawner blocks, in the order of spawning.
@@ -205,11 +211,6 @@ export class Task<T = unknown> extends TaskRecord {
  * const task = await spawn(echoClient, client, address);
  * const logger = await spawn({ daemon: true, name: 'logger' }, writeLog);
  */
-export function spawn<A extends unknown[], T>(
-  options: SpawnOptions,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Task<Awaited<T>>>;
 export function spawn<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Task<Awaited<T>>>;
 export function spawn(first: unknown, ...rest: unknown[]): Promise<Task<unknown>> {
   const options = isOptions(first) ? (first as SpawnOptions) : undefined;

@@ -2,10 +2,13 @@
 // and nobody is left behind when a kernel stops or shuts down.
 
 import {
+  abortable,
   BoundedSemaphore,
   type CancelledError,
   Condition,
   Event,
+  Guard,
+  gather,
   Kernel,
   LifoQueue,
   Lock,
@@ -15,216 +18,203 @@ import {
   RLock,
   RuntimeError,
   Semaphore,
+  SignalEvent,
+  SignalQueue,
   sleep,
   spawn,
+  type Task,
   TaskCancelled,
   TaskGroup,
   timeoutAfter,
   UniversalEvent,
   UniversalQueue,
   UniversalResult,
+  wait,
 } from 'curio';
-import { SchedBarrier, SchedFIFO } from 'curio/sched';
+import { SchedBarrier, type SchedBase, SchedFIFO } from 'curio/sched';
 import { VirtualClock } from 'curio/testing';
+import { futureWait } from 'curio/traps';
 import { describe, expect, test } from 'vitest';
 import { forgetful } from './kit/forgetful.ts';
 import { recorder } from './kit/recorder.ts';
 import { noisily } from './kit/virtual.ts';
 
+/** Something that tasks wait for. */
 interface Place {
   /** Waits until something is given. */
   wait(): Promise<unknown>;
   /** Gives something to one who waits. Called by the task that made the place. */
   give(): Promise<unknown>;
-  /** How much is there of what was given; null where it is for those only who wait at that time. */
-  left(): number | null;
-  /** Who waits: the thing itself, or a place where it says so. */
-  inside(): string;
+  /** How much is there of what was given; left out where it is for those only who wait at that time. */
+  left?(): number;
+  /** What says how many tasks wait in it; left out where nothing does. */
+  inside?: unknown;
 }
+
+const mutex = (make: () => Lock | RLock | Semaphore) => async (): Promise<Place> => {
+  const lock = make();
+  await lock.acquire();
+  return {
+    wait: () => lock.acquire(),
+    give: () => lock.release(),
+    left: () => (lock.locked() ? 0 : 1),
+    inside: lock,
+  };
+};
+
+const flag = (make: () => Event | UniversalEvent | SignalEvent) => async (): Promise<Place> => {
+  const event = make();
+  return {
+    wait: () => event.wait(),
+    give: () => event.set(),
+    inside: event instanceof SignalEvent ? undefined : event,
+  };
+};
+
+const promised = (make: () => Result<number> | UniversalResult<number>) => async (): Promise<Place> => {
+  const result = make();
+  return { wait: () => result.unwrap(), give: () => result.setValue(1), inside: result };
+};
+
+const notified =
+  (
+    lock: Lock | RLock | undefined,
+    wait: (condition: Condition, notified: () => boolean) => Promise<unknown>,
+  ) =>
+  async (): Promise<Place> => {
+    const condition = new Condition(lock);
+    let given = 0;
+    return {
+      wait: () => condition.with(() => wait(condition, () => given > 0 && given-- > 0)),
+      give: () =>
+        condition.with(async () => {
+          given++;
+          await condition.notify();
+        }),
+      inside: condition,
+    };
+  };
+
+const queued = (name: string, make: (maxsize: number) => Queue<number> | UniversalQueue<number>) => ({
+  [`${name}.get`]: async (): Promise<Place> => {
+    const queue = make(0);
+    return { wait: () => queue.get(), give: () => queue.put(1), left: () => queue.size(), inside: queue };
+  },
+  [`${name}.put`]: async (): Promise<Place> => {
+    const queue = make(1);
+    await queue.put(0);
+    return {
+      wait: () => queue.put(1),
+      give: () => queue.get(),
+      left: () => 1 - queue.size(),
+      inside: queue,
+    };
+  },
+  [`${name}.join`]: async (): Promise<Place> => {
+    const queue = make(0);
+    await queue.put(0);
+    return { wait: () => queue.join(), give: () => queue.taskDone(), inside: queue };
+  },
+});
+
+/** What waits for a member to end, or for any other task. It ends in a turn of its own, after the one of whoever lets it. */
+const ending =
+  (waiting: (group: TaskGroup, member: Task) => Promise<unknown>, left?: (group: TaskGroup) => number) =>
+  async (): Promise<Place> => {
+    const group = new TaskGroup();
+    const event = new Event();
+    const member = await group.spawn(() => event.wait());
+    await sleep(0);
+    return {
+      wait: () => waiting(group, member),
+      give: async () => {
+        await event.set();
+        await sleep(0);
+      },
+      ...(left && { left: () => left(group) }),
+    };
+  };
+
+const scheduled = (sched: () => SchedBase) => async (): Promise<Place> => {
+  const list = sched();
+  return {
+    wait: () => list.suspend('RESTING'),
+    give: () => list.wake(),
+    inside: { toString: () => `${list.length} waiting` },
+  };
+};
+
+const settled = (waiting: (promise: Promise<void>) => Promise<unknown>) => async (): Promise<Place> => {
+  let settle!: () => void;
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  return {
+    wait: () => waiting(promise),
+    give: async () => {
+      settle();
+      // What has settled says so in a few microtasks, in the same turn.
+      for (let i = 0; i < 5; i++) await null;
+    },
+  };
+};
 
 /** Made in a task, which is to be the one that gives. */
 const places: Record<string, () => Promise<Place>> = {
-  'Lock.acquire': async () => {
-    const lock = new Lock();
-    await lock.acquire();
+  'Lock.acquire': mutex(() => new Lock()),
+  'RLock.acquire': mutex(() => new RLock()),
+  'Semaphore.acquire': mutex(() => new Semaphore()),
+  'BoundedSemaphore.acquire': mutex(() => new BoundedSemaphore()),
+  'Condition.wait': notified(undefined, (condition) => condition.wait()),
+  'Condition.wait, over an RLock': notified(new RLock(), (condition) => condition.wait()),
+  'Condition.waitFor': notified(undefined, (condition, given) => condition.waitFor(given)),
+  'Event.wait': flag(() => new Event()),
+  'UniversalEvent.wait': flag(() => new UniversalEvent()),
+  'SignalEvent.wait': flag(() => new SignalEvent('SIGUSR2')),
+  'SignalQueue.get': async () => {
+    const signals = new SignalQueue('SIGUSR2');
     return {
-      wait: () => lock.acquire(),
-      give: () => lock.release(),
-      left: () => (lock.locked() ? 0 : 1),
-      inside: () => String(lock),
+      wait: () => signals.get(),
+      give: async () => process.emit('SIGUSR2', 'SIGUSR2'),
+      left: () => signals.size(),
     };
   },
-  'RLock.acquire': async () => {
-    const lock = new RLock();
-    await lock.acquire();
-    return {
-      wait: () => lock.acquire(),
-      give: () => lock.release(),
-      left: () => (lock.locked() ? 0 : 1),
-      inside: () => String(lock),
-    };
-  },
-  'Semaphore.acquire': async () => {
-    const semaphore = new Semaphore(0);
-    return {
-      wait: () => semaphore.acquire(),
-      give: () => semaphore.release(),
-      left: () => semaphore.value,
-      inside: () => String(semaphore),
-    };
-  },
-  'BoundedSemaphore.acquire': async () => {
-    const semaphore = new BoundedSemaphore(1);
-    await semaphore.acquire();
-    return {
-      wait: () => semaphore.acquire(),
-      give: () => semaphore.release(),
-      left: () => semaphore.value,
-      inside: () => String(semaphore),
-    };
-  },
-  'Condition.wait': async () => {
-    const condition = new Condition();
-    return {
-      wait: () => condition.with(() => condition.wait()),
-      give: () => condition.with(() => condition.notify()),
-      left: () => null,
-      inside: () => String(condition),
-    };
-  },
-  'Event.wait': async () => {
-    const event = new Event();
-    return {
-      wait: () => event.wait(),
-      give: () => event.set(),
-      left: () => null,
-      inside: () => String(event),
-    };
-  },
-  'Result.unwrap': async () => {
-    const result = new Result<number>();
-    return {
-      wait: () => result.unwrap(),
-      give: () => result.setValue(1),
-      left: () => null,
-      inside: () => String(result),
-    };
-  },
-  'UniversalEvent.wait': async () => {
-    const event = new UniversalEvent();
-    return {
-      wait: () => event.wait(),
-      give: () => event.set(),
-      left: () => null,
-      inside: () => String(event),
-    };
-  },
-  'UniversalResult.unwrap': async () => {
-    const result = new UniversalResult<number>();
-    return {
-      wait: () => result.unwrap(),
-      give: () => result.setValue(1),
-      left: () => null,
-      inside: () => String(result),
-    };
-  },
-  ...Object.fromEntries(
-    [
-      ['Queue', (maxsize: number) => new Queue<number>(maxsize)] as const,
-      ['PriorityQueue', (maxsize: number) => new PriorityQueue<number>(maxsize)] as const,
-      ['LifoQueue', (maxsize: number) => new LifoQueue<number>(maxsize)] as const,
-      ['UniversalQueue', (maxsize: number) => new UniversalQueue<number>({ maxsize })] as const,
-    ].flatMap(([name, make]) => [
-      [
-        `${name}.get`,
-        async () => {
-          const queue = make(0);
-          return {
-            wait: () => queue.get(),
-            give: () => queue.put(1),
-            left: () => queue.size(),
-            inside: () => String(queue),
-          };
-        },
-      ],
-      [
-        `${name}.put`,
-        async () => {
-          const queue = make(1);
-          await queue.put(0);
-          return {
-            wait: () => queue.put(1),
-            give: () => queue.get(),
-            left: () => 1 - queue.size(),
-            inside: () => String(queue),
-          };
-        },
-      ],
-      [
-        `${name}.join`,
-        async () => {
-          const queue = make(0);
-          await queue.put(0);
-          return {
-            wait: () => queue.join(),
-            give: () => queue.taskDone(),
-            left: () => null,
-            inside: () => String(queue),
-          };
-        },
-      ],
-    ]),
+  'Result.unwrap': promised(() => new Result<number>()),
+  'UniversalResult.unwrap': promised(() => new UniversalResult<number>()),
+  ...queued('Queue', (maxsize) => new Queue(maxsize)),
+  ...queued('PriorityQueue', (maxsize) => new PriorityQueue(maxsize)),
+  ...queued('LifoQueue', (maxsize) => new LifoQueue(maxsize)),
+  ...queued('UniversalQueue', (maxsize) => new UniversalQueue({ maxsize })),
+  'TaskGroup.nextDone': ending(
+    (group) => group.nextDone(),
+    (group) => group.tasks.filter((task) => task.terminated).length,
   ),
-  'TaskGroup.nextDone': async () => {
-    const group = new TaskGroup();
+  'Task.join': ending((_, member) => member.join()),
+  'Task.wait': ending((_, member) => member.wait()),
+  'TaskGroup.join': ending((group) => group.join()),
+  gather: async () => {
     const event = new Event();
-    await group.spawn(() => event.wait());
-    await sleep(0);
     return {
-      wait: () => group.nextDone(),
+      wait: () => gather([() => event.wait()]),
       give: async () => {
         await event.set();
         await sleep(0);
       },
-      left: () => group.tasks.filter((task) => task.terminated).length,
-      inside: () => '0 waiting',
     };
   },
-  'Task.join': async () => {
-    const event = new Event();
-    const task = await spawn(() => event.wait());
-    await sleep(0);
-    return {
-      wait: () => task.join(),
-      give: async () => {
-        await event.set();
-        await sleep(0);
-      },
-      left: () => null,
-      inside: () => '0 waiting',
-    };
-  },
-  SchedFIFO: async () => {
-    const sched = new SchedFIFO();
-    return {
-      wait: () => sched.suspend('RESTING'),
-      give: () => sched.wake(),
-      left: () => null,
-      inside: () => `${sched.length} waiting`,
-    };
-  },
-  SchedBarrier: async () => {
-    const sched = new SchedBarrier();
-    return {
-      wait: () => sched.suspend('RESTING'),
-      give: () => sched.wake(),
-      left: () => null,
-      inside: () => `${sched.length} waiting`,
-    };
-  },
+  SchedFIFO: scheduled(() => new SchedFIFO()),
+  SchedBarrier: scheduled(() => new SchedBarrier()),
+  wait: settled((promise) => wait(promise)),
+  futureWait: settled((promise) => futureWait(promise)),
+  abortable: settled((promise) => abortable(() => promise)),
 };
 
 const nobody = /^0 waiting|, 0 waiting|0 getting, 0 putting/;
+
+/** Fails if somebody still waits in this place. */
+function expectNobody(place: Place): void {
+  if (place.inside !== undefined) expect(String(place.inside)).toMatch(nobody);
+}
 
 type Happening = 'give' | 'cancel' | 'timeout';
 
@@ -249,7 +239,7 @@ const subsets: Happening[][] = [
 for (const [name, make] of Object.entries(places)) {
   describe(name, () => {
     // A member that ends, ends in a turn of its own: what is given there takes one.
-    const takesTurns = name.startsWith('Task');
+    const takesTurns = /^(Task|gather)/.test(name);
 
     for (const happenings of subsets.flatMap(orders)) {
       test(`${happenings.join(', then ')}, in one turn: the first decides, and nothing is lost`, async () => {
@@ -287,20 +277,50 @@ for (const [name, make] of Object.entries(places)) {
             if (first !== 'give') {
               // What comes after a timeout was delivered finds the task ended, or ending.
               expect(ends).toEqual([interruption[first!]]);
-            } else if (takesTurns && later.length > 0) {
-              expect(ends[0]).toBe('give');
             } else if (later.includes('cancel')) {
               expect(ends).toEqual(['give', 'TaskCancelled']);
             } else expect(ends).toEqual(['give', later.length > 0 ? 'TaskTimeout' : 'end']);
             const given = happenings.includes('give') ? 1 : 0;
-            const left = place.left();
-            if (left !== null) expect(left + (ends[0] === 'give' ? 1 : 0)).toBe(given);
-            expect(place.inside()).toMatch(nobody);
+            if (place.left) expect(place.left() + (ends[0] === 'give' ? 1 : 0)).toBe(given);
+            expectNobody(place);
           },
           { clock, logger: log },
         );
         expect(log.of('error')).toEqual([]);
       });
+    }
+
+    for (const how of ['cancelled', 'timed out', 'cancelled once another was chosen'] as const) {
+      test(`one in the middle of the line is ${how}: those before and behind it are served, in order`, () =>
+        noisily(async () => {
+          const place = await make();
+          const served: string[] = [];
+          const waiter = (who: string, seconds: number | null) =>
+            spawn({ name: who }, async () => {
+              const got = await timeoutAfter(seconds, place.wait);
+              served.push(who);
+              // Who has a lock passes it on.
+              if (got instanceof Guard) got.release();
+            });
+          const first = await waiter('first', null);
+          const middle = await waiter('middle', how === 'timed out' ? 5 : null);
+          const last = await waiter('last', null);
+          await sleep(1);
+          if (how === 'cancelled') await middle.cancel();
+          else if (how === 'timed out') await middle.wait();
+          await place.give();
+          if (how === 'cancelled once another was chosen') await middle.cancel({ blocking: false });
+          for (let i = 0; i < 10 && !last.terminated; i++) {
+            await sleep(1);
+            if (!last.terminated) await place.give();
+          }
+          await first.join();
+          await last.join();
+          // Where one gift is for all, the one in the middle had been chosen as well.
+          expect(served.filter((who) => who !== 'middle')).toEqual(['first', 'last']);
+          if (how !== 'cancelled once another was chosen') expect(served).not.toContain('middle');
+          expectNobody(place);
+        }));
     }
 
     test('one that was chosen and ends without taking: it is not lost, and who comes next gets it', () =>
@@ -315,21 +335,21 @@ for (const [name, make] of Object.entries(places)) {
         // The item of a putter that was let in is in; and what a bare wake-up was for, only its maker knows.
         if (name.endsWith('.put') || name === 'SchedFIFO') await place.give();
         await careful.join();
-        expect(place.inside()).toMatch(nobody);
-        if (place.left() !== null) expect(place.left()).toBe(0);
+        expectNobody(place);
+        if (place.left) expect(place.left()).toBe(0);
       }));
 
     test('a callback in the context of the waiting task itself may give', () =>
       noisily(async () => {
         // Not for what only another task can give: an RLock’s owner, a member that has to end, a lock in hand.
-        if (/^(RLock|Task|Condition)/.test(name)) return;
+        if (takesTurns || /^(RLock|Condition)/.test(name)) return;
         const place = await make();
         const waiter = await spawn(async () => {
           setImmediate(() => void place.give());
           await place.wait();
         });
         await waiter.join();
-        expect(place.inside()).toMatch(nobody);
+        expectNobody(place);
       }));
 
     test('a call on behalf of a task that has ended is refused, but for the universal ones, and waits nowhere', async () => {
@@ -349,17 +369,19 @@ for (const [name, make] of Object.entries(places)) {
       else {
         await expect(late).rejects.toBeInstanceOf(RuntimeError);
         await expect(late).rejects.toThrow('which has ended');
-        expect(place.inside()).toMatch(nobody);
+        expectNobody(place);
       }
     });
 
     test('shutdown while tasks wait: all are cancelled, none is left in the place', async () => {
+      // Of several tasks that join one group the first to be cancelled ends the members, and so what the others wait for.
+      const many = name === 'TaskGroup.join' ? 1 : 3;
       let place!: Place;
       const seen: unknown[] = [];
       const kernel = new Kernel({ clock: new VirtualClock(), logger: recorder() });
       await kernel.run({ shutdown: true }, async () => {
         place = await make();
-        for (let i = 0; i < 3; i++) {
+        for (let i = 0; i < many; i++) {
           await spawn(async () => {
             try {
               await place.wait();
@@ -371,12 +393,12 @@ for (const [name, make] of Object.entries(places)) {
         }
         await sleep(1);
       });
-      expect(seen).toHaveLength(3);
+      expect(seen).toHaveLength(many);
       for (const error of seen) {
         expect(error).toBeInstanceOf(TaskCancelled);
         expect((error as CancelledError).cause).toMatchObject({ message: 'The kernel shuts down.' });
       }
-      expect(place.inside()).toMatch(nobody);
+      expectNobody(place);
     });
 
     test('shutdown between its choice and its turn: it has what it was given, and is cancelled afterwards', async () => {
@@ -399,8 +421,8 @@ for (const [name, make] of Object.entries(places)) {
         await place.give();
       });
       expect(seen).toEqual(['has it', 'TaskCancelled']);
-      expect(place.inside()).toMatch(nobody);
-      if (place.left() !== null) expect(place.left()).toBe(0);
+      expectNobody(place);
+      if (place.left) expect(place.left()).toBe(0);
     });
 
     test('the kernel stops between its choice and its turn: it goes on in the next run', async () => {

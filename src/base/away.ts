@@ -11,6 +11,10 @@ export interface Away {
   call(name: string, args: readonly unknown[]): unknown;
   /** `new cls(...args)`, or of the library's class that it extends. */
   construct(cls: { prototype: object }, args: readonly unknown[]): object;
+  /** True if it is one of the library's functions, and so to be called there. */
+  has(fn: object): boolean;
+  /** A call of an async function of the user's, which runs there as a task. */
+  ship(fn: (...args: never[]) => unknown, args: readonly unknown[]): unknown;
   /** A call of a method of a universal object, which blocks the thread and gives the result. */
   universal(object: object, method: string, args: readonly unknown[]): unknown;
 }

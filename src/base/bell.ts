@@ -10,6 +10,15 @@ import { Patience } from './patience.ts';
 
 const CORES = availableParallelism();
 
+/** Looks at the word before sleeping: some 50 microseconds, or next to none. */
+const MANY = 8000;
+const FEW = 200;
+
+/** How often to look during the wait that begins. */
+export function looksOf(patience: Patience): number {
+  return patience.begin() ? MANY : FEW;
+}
+
 type Words = Int32Array<SharedArrayBuffer>;
 
 /** What a bell is made of, to be sent to the other thread. */
@@ -45,7 +54,7 @@ export class Bell {
     if (Atomics.load(this.#word, 0) !== seen) return;
     const waiting = Atomics.add(this.#crowd, 0, 1);
     Atomics.store(this.#word, 1, 1);
-    const looks = waiting < CORES - 1 ? this.#patience.begin() : 0;
+    const looks = waiting < CORES - 1 ? looksOf(this.#patience) : 0;
     for (let look = 0; look < looks && Atomics.load(this.#word, 0) === seen; look++);
     while (Atomics.load(this.#word, 0) === seen) Atomics.wait(this.#word, 0, seen);
     if (looks > 0) this.#patience.end();

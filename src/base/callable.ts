@@ -11,6 +11,7 @@ export type AnyFunction = (...args: never[]) => unknown;
 /**
  * A call that has been prepared and not started: what `instantiateCoroutine()`
  * returns. It is accepted wherever a function is.
+ * @see Reference manual, "Coroutines"
  */
 export class Coroutine<T = unknown> {
   readonly fn: (...args: unknown[]) => T | PromiseLike<T>;

@@ -5,6 +5,7 @@
 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ownUrl } from './own-file.ts';
 
 // Importing this costs more than all of Curio.
 const files = () => process.getBuiltinModule('node:fs');
@@ -12,7 +13,7 @@ const files = () => process.getBuiltinModule('node:fs');
 /** The nearest folder above this module that has a package.json. */
 export function packageRoot(): string | null {
   const { existsSync } = files();
-  const start = dirname(fileURLToPath(import.meta.url));
+  const start = dirname(fileURLToPath(ownUrl(import.meta.url)));
   for (let folder = start; ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return folder;
     if (folder === dirname(folder)) return null;

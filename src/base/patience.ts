@@ -4,10 +4,6 @@
  * Which of the two is the case is found out on the way.
  */
 
-/** Looks before sleeping: some 50 microseconds, or next to none. */
-const MANY = 8000;
-const FEW = 200;
-
 /** Of so many waits, so many try what seemed slower so far. */
 const WAITS = 128;
 const TRIALS = 4;
@@ -26,12 +22,12 @@ export class Patience {
   #isLooking = false;
   #began = 0;
 
-  /** A wait begins: how often to look. */
-  begin(): number {
+  /** A wait begins: true if it is worth looking. */
+  begin(): boolean {
     const isTrial = this.#count++ % WAITS < TRIALS;
     this.#isLooking = this.#looking <= this.#sleeping !== isTrial;
     this.#began = performance.now();
-    return this.#isLooking ? MANY : FEW;
+    return this.#isLooking;
   }
 
   /** It has ended with what was waited for. */

@@ -4,6 +4,7 @@
  */
 
 import { fileURLToPath } from 'node:url';
+import { libraryFolder } from './own-file.ts';
 
 /** One line of a user's stack. */
 export interface Frame {
@@ -13,11 +14,6 @@ export interface Frame {
   column: number;
 }
 
-// Everything below the folder that holds this module is the library: src/ when it
-// runs from source, dist/ once built (where this very module may have been merged into a chunk).
-const here = fileURLToPath(new URL('.', import.meta.url));
-/** The folder of Curio itself. */
-export const libraryFolder = here.replace(/[\\/]base[\\/]$/, '/').replace(/[\\/]$/, '');
 // Where source maps are on (--enable-source-maps, tsx), lines of dist/ show as the lines of src/ that they were built from.
 const libraries = [libraryFolder, libraryFolder.replace(/([\\/])dist$/, '$1src')];
 

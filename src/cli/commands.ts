@@ -58,8 +58,13 @@ export const commands: CommandEntry[] = [
     load: () => import('./waiters.ts'),
   },
   {
+    name: 'top',
+    summary: "a program's tasks in a terminal, live",
+    load: () => import('./top.ts'),
+  },
+  {
     name: 'dashboard',
-    summary: "a program's tasks in a browser",
+    summary: 'the same in a browser',
     load: () => import('./dashboard.ts'),
   },
 ];

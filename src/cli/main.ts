@@ -6,8 +6,10 @@
 
 import { commandLine } from './command-line.ts';
 
-// `curio … | head` ends the reader first. There is nobody left to write to, and nothing wrong.
+// `curio … | head` ends the reader first. There is nobody left to write to, and nothing wrong. A terminal that has been closed
+// sends a signal as well, and commands take leave then.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EIO') return;
   if (error.code !== 'EPIPE') throw error;
   process.exit();
 });

@@ -13,10 +13,11 @@ import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import type { Command } from 'commander';
 import { packageVersion } from '../base/package.ts';
-import { treeOf } from '../recording/tree.ts';
+import { takeSnapshot } from '../monitor/snapshot.ts';
+import { taskTable, taskTree } from '../monitor/table.ts';
 import { currentTask, spawn, type Task } from '../task.ts';
 import { sleep } from '../time.ts';
-import { tasksBeside, taskTableOf } from '../traps.ts';
+import { tasksBeside } from '../traps.ts';
 import { UniversalQueue } from '../universal/queue.ts';
 
 /** Where a session reads and writes. */
@@ -273,8 +274,8 @@ function commands(main: Task<unknown>): object {
     return task;
   };
   return {
-    ps: () => new Text(taskTableOf(main)),
-    tree: () => new Text(treeOf(tasks()).join('\n')),
+    ps: () => new Text(taskTable(takeSnapshot().tasks)),
+    tree: () => new Text(taskTree(takeSnapshot())),
     where: (id: number) => new Text(find(id).traceback()),
     cancel: (id: number) => find(id).cancel(),
   };

@@ -11,7 +11,6 @@
 
 import { fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { isatty } from 'node:tty';
 import { systemError } from '../io/system.ts';
 import { begin, outsideTasks, type TaskRecord } from '../traps.ts';
 import { PoolSlot } from './wait.ts';
@@ -48,7 +47,10 @@ export function deviceInfo(
   fd: number,
   stat: { size: number; isFile(): boolean; isBlockDevice(): boolean; isCharacterDevice(): boolean },
 ): DeviceInfo {
-  const seekable = stat.isFile() || stat.isBlockDevice() || (stat.isCharacterDevice() && !isatty(fd));
+  const seekable =
+    stat.isFile() ||
+    stat.isBlockDevice() ||
+    (stat.isCharacterDevice() && !process.getBuiltinModule('node:tty').isatty(fd));
   return { size: stat.isFile() ? stat.size : 0, seekable };
 }
 

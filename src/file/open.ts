@@ -3,7 +3,7 @@
  */
 
 import type { PathLike } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { describe } from '../base/callable.ts';
 import { systemError } from '../io/system.ts';
 import {
@@ -91,7 +91,7 @@ async function openFor(task: TaskRecord, wanted: Wanted): Promise<AsyncFile> {
 
 async function openNow(wanted: Wanted): Opening {
   const { name, mode } = wanted;
-  const handle = await open(name, mode.flags, PERMISSIONS);
+  const handle = await process.getBuiltinModule('node:fs').promises.open(name, mode.flags, PERMISSIONS);
   try {
     const stat = await handle.stat();
     if (stat.isDirectory()) throw systemError('EISDIR', 'open', String(name));

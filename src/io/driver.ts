@@ -8,7 +8,7 @@
  */
 
 import type { Socket as NetSocket } from 'node:net';
-import type { Readiness } from '../traps.ts';
+import type { Readiness } from '../readiness.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Slot } from './slot.ts';
 

@@ -5,7 +5,8 @@
  */
 
 import { RuntimeError } from '../errors.ts';
-import { enter, enterComposite, fail, pass, type Readiness, refuse, refused, sleep } from '../traps.ts';
+import type { Readiness } from '../readiness.ts';
+import { enter, enterComposite, fail, pass, refuse, refused, sleep } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
   bytesOf,

@@ -5,9 +5,9 @@
  */
 
 /** Where in the pulse the id of the running task stands; 0 while none runs. */
-export const TASK = 0;
+const TASK = 0;
 /** Where the number of turns stands; it overflows. */
-export const TURNS = 1;
+const TURNS = 1;
 
 export const pulse = new Int32Array(new SharedArrayBuffer(8));
 

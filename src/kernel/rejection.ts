@@ -4,6 +4,7 @@
  */
 
 const nothing = () => {};
+const SETTLED = Promise.resolve();
 
 /** Marks a promise so that its rejection never counts as unhandled. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
@@ -28,4 +29,14 @@ export function composite<T>(promise: Promise<T>): Promise<T> {
     });
   });
   return result;
+}
+
+/**
+ * The same at no cost while nothing fails, for an async function that knows its own promise: to be called where it is about
+ * to throw. By the next microtask the promise is rejected, and whoever awaits it has been shown by the stack of the error.
+ */
+export function aboutToFail(own: () => Promise<unknown> | null): void {
+  void SETTLED.then(() => {
+    void handled(own() as Promise<unknown>);
+  });
 }

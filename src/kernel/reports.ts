@@ -132,7 +132,7 @@ export function title(record: { id: number; name: string }): string {
 }
 
 /** Where the operation a task waits in began, as half a sentence; empty when stacks are off. */
-export function began(record: TaskRecord): string {
+function began(record: TaskRecord): string {
   if (record.stack === null) return '';
   const frame = userFrames(record.stack)[0];
   return frame === undefined ? '' : ` It began at ${frame.file}:${frame.line}.`;

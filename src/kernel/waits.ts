@@ -64,6 +64,12 @@ function nameOf(subject: Subject): string {
   return `${kind}#${number}`;
 }
 
+/** What a task waits for, as `Wait.on` has it. */
+export function waitedFor(record: TaskRecord): string | null {
+  const subject = record.waitingIn?.subject;
+  return subject ? nameOf(subject) : null;
+}
+
 function aboutOf(subject: Subject): string | null {
   try {
     const text = String(subject);
@@ -111,7 +117,7 @@ function describeWait(record: TaskRecord, holdersOf: HoldersOf): Wait {
     state: record.state,
     operation: record.operation,
     place: frame === undefined ? null : [frame.file, frame.line],
-    on: subject === null ? null : nameOf(subject),
+    on: waitedFor(record),
     about: subject === null || subject instanceof TaskRecord ? null : aboutOf(subject),
     holders: holders.slice(0, NAMED).map(({ id, name, terminated }) => ({ id, name, ended: terminated })),
     holding: holders.length,

@@ -3,21 +3,15 @@
  * question came here, nor what is made of the answer.
  */
 
-import { type Frame, libraryFolder, userFrames } from '../base/stack.ts';
+import { libraryFolder } from '../base/own-file.ts';
+import { type Frame, userFrames } from '../base/stack.ts';
 import { TaskCancelled, TaskKilled } from '../errors.ts';
 import { condemn } from '../stall/condemn.ts';
 import { offer } from '../stall/desk.ts';
 import { heldFrames, heldTask } from '../stall/limits.ts';
-import {
-  killTask,
-  requestCancel,
-  suspendedStack,
-  type TaskRecord,
-  tasksOf,
-  waitGraph,
-  waitReport,
-} from '../traps.ts';
-import { type Snapshot, takeSnapshot } from './snapshot.ts';
+import { killTask, requestCancel, suspendedStack, type TaskRecord, tasksOf } from '../traps.ts';
+import { packSnapshot, takeSnapshot } from './snapshot.ts';
+import { waitersOf } from './waiters.ts';
 
 /** Where a task is. */
 export interface Place {
@@ -99,11 +93,8 @@ export function openDesk(): void {
   if (opened) return;
   opened = true;
   offer('library', () => libraryFolder);
-  offer('snapshot', (): Snapshot => takeSnapshot());
-  offer('waiters', () => {
-    const graph = waitGraph(tasksOf());
-    return { text: waitReport(graph), ...graph };
-  });
+  offer('snapshot', () => packSnapshot(takeSnapshot()));
+  offer('waiters', () => waitersOf(tasksOf()));
   offer('where', where);
   offer('where now', whereNow);
   offer('caught', caught);

@@ -6,10 +6,10 @@
 import { constants } from 'node:os';
 import type { Stall, WatchThread } from '../stall/guest.ts';
 import type { Caught, Outcome, Place } from './answers.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type PackedSnapshot, type Snapshot, unpackSnapshot } from './snapshot.ts';
 import { ancestors, placeText, plain, stackText, taskTable, taskTree } from './table.ts';
-import { sampleTop, topText } from './top.ts';
-import type { WaitGraph } from './waiters.ts';
+import { topText } from './top.ts';
+import type { Waiters } from './waiters.ts';
 
 /** What a command gives: for people, and for programs. */
 export interface Result {
@@ -42,7 +42,8 @@ const COMMANDS: readonly Command[] = [
   { name: 'top', help: 'Show which tasks use the CPU, over one second' },
 ];
 
-type Waiters = WaitGraph & { text: string };
+/** Milliseconds that `top` looks. */
+const SECOND = 1000;
 
 /** A line that means nothing. */
 export class BadCommand extends Error {}
@@ -130,7 +131,7 @@ export class Commands {
       case 'kill':
         return this.#kill(task);
       case 'signal':
-        process.kill(process.pid, signal);
+        process.kill(this.#thread.pid, signal);
         return said(`Sent ${signal}`);
       case 'help':
         return said(helpText());
@@ -148,12 +149,12 @@ export class Commands {
   async #snapshot(): Promise<{ snapshot: Snapshot | null; note: string; stuck: Stall | null }> {
     const answered = await this.#thread.ask('snapshot');
     if ('value' in answered) {
-      this.#last = answered.value as Snapshot;
+      this.#last = unpackSnapshot(answered.value as PackedSnapshot);
       return { snapshot: this.#last, note: '', stuck: null };
     }
     const { stuck } = answered;
     const seen = await this.#thread.hold(async (held) => ({
-      snapshot: (await held.ask('snapshot')) as Snapshot,
+      snapshot: unpackSnapshot((await held.ask('snapshot')) as PackedSnapshot),
       caught: (await held.ask('caught')) as Caught,
     }));
     if (seen === undefined) {
@@ -208,19 +209,18 @@ export class Commands {
         ? (answered.value as Waiters)
         : await this.#thread.hold(async (held) => (await held.ask('waiters')) as Waiters);
     if (found === undefined) return said(stuckText((answered as { stuck: Stall }).stuck, null));
-    const text = found.text || 'No task waits for another, or for a lock, queue or the like.';
-    return { text, data: { ...found, text } };
+    return { text: found.text, data: found };
   }
 
   async #top(): Promise<Result> {
     const before = await this.#snapshot();
-    const samples = await sampleTop(this.#thread);
+    const samples = await this.#thread.sample(SECOND);
     const after = await this.#snapshot();
     if (after.snapshot === null) return said(after.note);
     const text = topText(before.snapshot ?? after.snapshot, after.snapshot, samples);
     return {
       text: [after.note, text].filter((it) => it !== '').join('\n'),
-      data: { ...after.snapshot, samples },
+      data: { ...after.snapshot, stuck: after.stuck, samples },
     };
   }
 

@@ -3,7 +3,6 @@
  * kernel shuts down.
  */
 
-import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { describe } from '../base/callable.ts';
 import type { Kernel } from '../run.ts';
@@ -19,7 +18,7 @@ import { MONITOR_HOST, MONITOR_PORT } from './terms.ts';
 export interface MonitorOptions {
   /** Where to listen. Default `'127.0.0.1'`. Any address but a loopback one makes clients say a token first. */
   host?: string;
-  /** Default 48802; 0 for any that is free. */
+  /** 0 for any that is free. Default: the environment variable CURIOMONITOR_PORT, or 48802. */
   port?: number;
   /** What clients must say first. Default: the environment variable CURIOMONITOR_TOKEN; where one is needed, a new one, which is logged. */
   token?: string;
@@ -49,7 +48,7 @@ export class Monitor {
   readonly address: Promise<[host: string, port: number] | null>;
 
   /** @throws TypeError for what is not a kernel, host or port */
-  constructor(kernel: Kernel, { host = MONITOR_HOST, port = MONITOR_PORT, token }: MonitorOptions = {}) {
+  constructor(kernel: Kernel, { host = MONITOR_HOST, port = usualPort(), token }: MonitorOptions = {}) {
     if (typeof host !== 'string' || host === '')
       throw new TypeError(`A monitor listens on a host such as '127.0.0.1', not on ${describe(host)}.`);
     if (!Number.isInteger(port) || port < 0 || port > 65535)
@@ -57,16 +56,19 @@ export class Monitor {
     this.#kernel = kernel;
     this.#token =
       token ??
-      (process.env.CURIOMONITOR_TOKEN || (isLoopback(host) ? null : randomBytes(16).toString('hex')));
+      (process.env.CURIOMONITOR_TOKEN ||
+        (isLoopback(host) ? null : process.getBuiltinModule('node:crypto').randomBytes(16).toString('hex')));
     openDesk();
     offer('monitor listens', listens);
     offer('monitor failed', failed);
-    this.address = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
     monitors.set(this.#number, this);
     spawnIn(kernel, 'Monitor.monitor_task', () => this.#live());
     const watch = useWatch();
+    // Somebody may wait for the address, and nothing else may keep the process alive yet.
+    const settled = watch.stay();
+    this.address = new Promise<[host: string, port: number] | null>((resolve) => {
+      this.#settle = resolve;
+    }).finally(settled);
     const dismiss = watch.admit('monitor/server', { host, port, token: this.#token, monitor: this.#number });
     this.#close = async () => {
       await dismiss();
@@ -131,6 +133,15 @@ function listens(number: number, address: AddressInfo): void {
 
 function failed(number: number, code: string): void {
   monitors.get(number)?.failed(code);
+}
+
+/** What is wrong is not passed over: somebody would look for the monitor there in vain. */
+function usualPort(): number {
+  const named = process.env.CURIOMONITOR_PORT;
+  if (named === undefined || named === '') return MONITOR_PORT;
+  const port = /^\d{1,5}$/.test(named) ? Number(named) : Number.NaN;
+  if (port <= 65535) return port;
+  throw new TypeError(`CURIOMONITOR_PORT is a port from 0 to 65535, not '${named}'.`);
 }
 
 function isLoopback(host: string): boolean {

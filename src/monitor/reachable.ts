@@ -3,7 +3,7 @@
  * SIGUSR1 starts, will find a port. It must not know who attaches.
  */
 
-import { isMainThread } from 'node:worker_threads';
+import { workerThreads } from '../base/worker-threads.ts';
 import { openDesk } from './answers.ts';
 
 /** Node's own, for every process the same: the second that is looked into, or that runs beside a debugger, would not get it. */
@@ -12,7 +12,8 @@ const NODES_PORT = 9229;
 /** To be called when a kernel runs for the first time. */
 export function makeReachable(): void {
   openDesk();
-  if (isMainThread && process.debugPort === NODES_PORT && !portWasChosen()) process.debugPort = 0;
+  if (process.debugPort === NODES_PORT && !portWasChosen() && workerThreads().isMainThread)
+    process.debugPort = 0;
 }
 
 /** By who started the process: a debugger waits there then. */

@@ -11,6 +11,8 @@ import type { Snapshot, TaskSnapshot } from './snapshot.ts';
 
 const WIDTHS = [6, 12, 10, 7] as const;
 const NAME = 50;
+/** Characters of branches before a line of the tree. */
+const DEEP = 120;
 
 /** Text that does nothing but show. */
 export function plain(text: string): string {
@@ -44,8 +46,17 @@ export function taskTable(tasks: readonly TaskSnapshot[]): string {
   ].join('\n');
 }
 
-/** Tasks under those that spawned them, and members under their group. */
-export function taskTree({ tasks }: Snapshot): string {
+/** One line of the tree of tasks. */
+export interface TreeLine {
+  /** What leads to it from the line of its parent, such as `'│  └─ '`. */
+  branch: string;
+  /** Null for the heading of a group, which is called `title`. */
+  task: TaskSnapshot | null;
+  title: string;
+}
+
+/** Tasks under those that spawned them, and members under their group, from top to bottom. */
+export function treeLines(tasks: readonly TaskSnapshot[]): TreeLine[] {
   const known = new Set(tasks.map(({ id }) => id));
   const children = new Map<number | null, TaskSnapshot[]>();
   for (const task of tasks) {
@@ -54,8 +65,8 @@ export function taskTree({ tasks }: Snapshot): string {
     if (list === undefined) children.set(parent, [task]);
     else list.push(task);
   }
-  const lines: string[] = [];
-  // Without recursion: a chain of tasks may be as long as there are tasks.
+  const lines: TreeLine[] = [];
+  // Without recursion: a chain of tasks may be as long as there are tasks. Deep below, branches stand still.
   const open: (Entry & { indent: string; last: boolean })[] = [];
   const push = (entries: Entry[], indent: string) => {
     for (let i = entries.length - 1; i >= 0; i--)
@@ -63,12 +74,19 @@ export function taskTree({ tasks }: Snapshot): string {
   };
   push(grouped(children.get(null) ?? []), '');
   for (let entry = open.pop(); entry !== undefined; entry = open.pop()) {
-    const { indent, last } = entry;
-    lines.push(`${indent}${last ? '└─ ' : '├─ '}${entry.title}`);
-    const below = indent + (last ? '   ' : '│  ');
-    push(entry.task === null ? entry.members.map(single) : grouped(children.get(entry.task.id) ?? []), below);
+    const { indent, last, title, task } = entry;
+    lines.push({ branch: `${indent}${last ? '└─ ' : '├─ '}`, task, title });
+    const below = indent.length >= DEEP ? indent : indent + (last ? '   ' : '│  ');
+    push(task === null ? entry.members.map(single) : grouped(children.get(task.id) ?? []), below);
   }
-  return lines.join('\n');
+  return lines;
+}
+
+/** The tree as text. */
+export function taskTree({ tasks }: Snapshot): string {
+  return treeLines(tasks)
+    .map(({ branch, title }) => branch + title)
+    .join('\n');
 }
 
 interface Entry {

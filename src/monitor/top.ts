@@ -1,30 +1,10 @@
 /*
- * Which tasks use the CPU, found by looking a thousand times a second who has the turn. The kernel does nothing for it.
+ * Which tasks use the CPU, as a table.
  */
 
-import type { WatchThread } from '../stall/guest.ts';
+import type { Samples } from '../stall/samples.ts';
 import type { Snapshot } from './snapshot.ts';
 import { plain } from './table.ts';
-
-/** How often each task was seen running; under 0 how often none was. */
-export type Samples = Record<number, number>;
-
-const SECOND = 1000;
-
-/** Looks for one second. */
-export function sampleTop(thread: WatchThread, ms = SECOND): Promise<Samples> {
-  const samples: Samples = {};
-  const began = performance.now();
-  return new Promise((resolve) => {
-    const timer = setInterval(() => {
-      const id = thread.running();
-      samples[id] = (samples[id] ?? 0) + 1;
-      if (performance.now() - began < ms) return;
-      clearInterval(timer);
-      resolve(samples);
-    }, 1);
-  });
-}
 
 /** A line for each task, the busiest first. */
 export function topText(before: Snapshot, after: Snapshot, samples: Samples, most = 30): string {

@@ -50,7 +50,16 @@ const STRIDE = 8;
 
 let files = 0;
 
-/** What `flightRecorder()` makes. */
+/**
+ * What `flightRecorder()` makes: the ring, and `dump()`, which writes it to a file. It belongs to one run, and nothing of it blocks a task.
+ *
+ * @see Reference manual, "Debugging and Diagnostics"
+ * @example
+ * const recorder = flightRecorder({ size: 1000 });
+ * await run({ debug: recorder }, async function main() {
+ *   console.log(recorder.dump('to see what is going on'));
+ * });
+ */
 export class FlightRecorder extends Observer {
   readonly #size: number;
   readonly #directory: string;
@@ -196,7 +205,9 @@ export class FlightRecorder extends Observer {
   /**
    * Writes what is in the ring, and the tree of the tasks that live, to a new file, and gives its path. Does not block the
    * task, but the thread, until the file is written.
+   * @param reason stands in the file
    * @throws the system's error, if that cannot be done
+   * @see Reference manual, "Debugging and Diagnostics"
    */
   dump(reason = 'dump() was called'): string {
     const path = join(this.#directory, `curio-flight-${process.pid}-${++files}.json`);

@@ -58,7 +58,16 @@ interface Watched {
   stop: (() => void) | null;
 }
 
-/** What `cancellations()` makes. */
+/**
+ * What `cancellations()` makes: `entries` for programs, and as a string a table for people. Nothing of it blocks, and reading it
+ * changes nothing.
+ *
+ * @see Reference manual, "Debugging and Diagnostics"
+ * @example
+ * const ledger = cancellations();
+ * await run({ debug: ledger }, main);
+ * const slowest = ledger.entries.filter(({ outcome }) => outcome !== 'cancelled');
+ */
 export class CancellationLedger extends Observer {
   readonly #slow: number;
   readonly #size: number;

@@ -30,7 +30,7 @@ export interface Held {
 }
 
 interface Paused {
-  callFrames: { callFrameId: string; url: string }[];
+  callFrames: { url: string }[];
 }
 
 export class Holder {
@@ -72,11 +72,10 @@ export class Holder {
     const talk = this.#open();
     try {
       await within(STOP, talk.post('Debugger.enable'));
-      const paused = await this.#stopOutsideCurio(talk);
-      if (paused === null) return undefined;
+      if (!(await this.#stopOutsideCurio(talk))) return undefined;
       let terminateOnResume = false;
       const held: Held = {
-        ask: (question, ...args) => this.#ask(talk, paused, question, args),
+        ask: (question, ...args) => this.#ask(talk, question, args),
         terminate: () => {
           terminateOnResume = true;
         },
@@ -96,13 +95,14 @@ export class Holder {
     }
   }
 
-  async #stopOutsideCurio(talk: Talk): Promise<Paused | null> {
+  /** False if it does not stop. */
+  async #stopOutsideCurio(talk: Talk): Promise<boolean> {
     for (let tries = 1; ; tries++) {
       const stopped = talk.next('Debugger.paused');
       await within(STOP, talk.post('Debugger.pause'));
       const paused = (await within(STOP, stopped)) as Paused | null;
-      if (paused === null || tries === TRIES || !this.#isCurio(paused.callFrames[0]?.url ?? ''))
-        return paused;
+      if (paused === null) return false;
+      if (tries === TRIES || !this.#isCurio(paused.callFrames[0]?.url ?? '')) return true;
       const resumed = talk.next('Debugger.resumed');
       void talk.post('Debugger.resume').then(undefined, neglect);
       await within(GO, resumed);
@@ -114,9 +114,9 @@ export class Holder {
     return url.replace('file://', '').startsWith(`${this.#library}/`);
   }
 
-  async #ask(talk: Talk, paused: Paused, question: string, args: unknown[]): Promise<unknown> {
-    const evaluated = await talk.post('Debugger.evaluateOnCallFrame', {
-      callFrameId: paused.callFrames[0]!.callFrameId,
+  async #ask(talk: Talk, question: string, args: unknown[]): Promise<unknown> {
+    // Not on a call frame: that of a function of Node's own may know no `Symbol`. The stack is the same.
+    const evaluated = await talk.post('Runtime.evaluate', {
       expression: deskCall(this.#desk, 'ask', question, args),
       returnByValue: true,
     });
@@ -139,9 +139,10 @@ export function deskCall(
 export function deskReply(evaluated: unknown): unknown {
   const { result, exceptionDetails } = evaluated as {
     result: { value: string };
-    exceptionDetails?: { text: string };
+    exceptionDetails?: { text: string; exception?: { description?: string } };
   };
-  if (exceptionDetails !== undefined) throw new Error(exceptionDetails.text);
+  if (exceptionDetails !== undefined)
+    throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
   const reply = JSON.parse(result.value) as { value: unknown } | { error: string };
   if ('error' in reply) throw new Error(reply.error);
   return reply.value;

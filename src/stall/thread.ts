@@ -6,13 +6,15 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Guest, WatchThread } from './guest.ts';
+import type { Guest, Stall, WatchThread } from './guest.ts';
 import { Holder } from './hold.ts';
+import { sampleRunning } from './samples.ts';
 import type { Order, Question, Reply, WatchData } from './watch.ts';
 
 const LOOK = 50;
-/** So long may an answer take before the thread counts as stuck. */
-const PATIENCE = 250;
+/** So long may an answer take before the thread counts as stuck: in one turn of a task, and otherwise. */
+const PATIENCE = 100;
+const LONG_PATIENCE = 250;
 
 // Where the pulse says what; see kernel/pulse.ts, which this thread does not load.
 const TASK = 0;
@@ -95,27 +97,37 @@ async function stalled(still: number): Promise<void> {
 
 const guests = new Map<number, Promise<Guest>>();
 
+/** Whether a task keeps the other thread from moving. */
+function stall(): Stall | null {
+  const still = performance.now() - moved;
+  const task = pulse[TASK] as number;
+  return task === 0 || pulse[TURNS] !== turns || still < 2 * LOOK ? null : { task, seconds: still / 1000 };
+}
+
 const me: WatchThread = {
+  pid: process.pid,
   async ask(question, ...args) {
-    const stuck = me.stall();
+    const stuck = stall();
     if (stuck !== null) return { stuck };
     const answered = ask(question, ...args).then((value) => ({ value }));
-    const first = await Promise.race([answered, late(PATIENCE)]);
-    if (first !== LATE) return first;
-    void answered.catch(() => {
-      // swallows: it came too late, and there are no tasks in this thread.
-    });
-    return { stuck: me.stall() ?? { task: pulse[TASK] as number, seconds: PATIENCE / 1000 } };
+    const [asked, turn] = [performance.now(), pulse[TURNS] as number];
+    for (;;) {
+      const first = await Promise.race([answered, late(PATIENCE / 10)]);
+      if (first !== LATE) return first;
+      const waited = performance.now() - asked;
+      // One turn that takes so long is no reason to wait for its end; many, or code outside tasks, get more time.
+      const found = stall() ?? { task: pulse[TASK] as number, seconds: waited / 1000 };
+      const still = found.task !== 0 && pulse[TURNS] === turn;
+      if (waited < (still ? PATIENCE : LONG_PATIENCE)) continue;
+      void answered.catch(() => {
+        // swallows: it came too late, and there are no tasks in this thread.
+      });
+      return { stuck: found };
+    }
   },
   tell: (question, ...args) => ask(question, ...args),
   hold: (work) => (holder === null ? Promise.resolve(undefined) : holder.hold(work)),
-  stall() {
-    const still = performance.now() - moved;
-    const task = pulse[TASK] as number;
-    return task === 0 || pulse[TURNS] !== turns || still < 2 * LOOK ? null : { task, seconds: still / 1000 };
-  },
-  running: () => pulse[TASK] as number,
-  turns: () => pulse[TURNS] as number,
+  sample: (ms) => sampleRunning(ms, 1, () => pulse[TASK] as number),
 };
 
 port.on('message', (order: Order) => {

@@ -6,7 +6,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { pipeline, type Readable, type Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import { driver } from '../io/choice.ts';
@@ -208,7 +208,7 @@ class Pump {
     sink.on('error', () => this.stop());
     for (const chunk of this.#begun) sink.write(chunk);
     if (this.#ended) sink.end();
-    else pipeline(this.#source, sink, () => {});
+    else process.getBuiltinModule('node:stream').pipeline(this.#source, sink, () => {});
     for (const end of [this.#source, sink]) (end as { unref?(): void }).unref?.();
   }
 

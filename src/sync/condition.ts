@@ -44,12 +44,15 @@ export class Condition {
     if (!(lock instanceof Lock || lock instanceof RLock))
       throw new TypeError(`A condition is made over a Lock or an RLock, not ${describe(lock)}.`);
     this.#lock = lock;
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, [lock]) as this;
+    return elsewhere()?.construct(new.target, [lock]) as this;
   }
 
-  /** Acquires the underlying lock. Blocks as the lock does. */
+  /**
+   * Acquires the underlying lock. Blocks (`LOCK_ACQUIRE`) while another task has it.
+   *
+   * **Cancellation:** the task leaves the line, without the lock.
+   */
   acquire(): Promise<Guard> {
     return this.#lock.acquire();
   }
@@ -64,7 +67,11 @@ export class Condition {
     return this.#lock.locked();
   }
 
-  /** Runs `fn(...args)` while holding the lock. */
+  /**
+   * Runs `fn(...args)` while holding the lock, and gives its result. Blocks as the lock, and as `fn` does.
+   *
+   * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     return this.#lock.with(fn, ...args);
   }

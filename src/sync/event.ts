@@ -26,16 +26,16 @@ export class Event {
   readonly #waiting = new TaskList(this);
 
   constructor() {
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, []) as this;
+    return elsewhere()?.construct(new.target, []) as this;
   }
 
+  /** True from `set()` until `clear()`. Does not block. */
   isSet(): boolean {
     return this.#set;
   }
 
-  /** Makes later waiters wait. Who has been woken stays woken. */
+  /** Makes later waiters wait. Who has been woken stays woken. Does not block. */
   clear(): void {
     this.#set = false;
   }
@@ -77,11 +77,11 @@ export class Result<T> {
   readonly #waiting = new TaskList(this);
 
   constructor() {
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, []) as this;
+    return elsewhere()?.construct(new.target, []) as this;
   }
 
+  /** True once a value or an exception has been set. Does not block. */
   isSet(): boolean {
     return this.#state !== 'unset';
   }

@@ -1,6 +1,10 @@
 /*
- * What `acquire()` gives: proof of holding something, to be disposed of.
+ * What `acquire()` gives: proof of holding something, to be disposed of. And `with()`, which
+ * acquires, runs a function, and lets go.
  */
+
+import { type Callable, callable } from '../base/callable.ts';
+import { enterComposite, handled, refused, type TaskRecord } from '../traps.ts';
 
 /** What a guard lets go of. */
 interface Releasable {
@@ -11,6 +15,7 @@ interface Releasable {
 /**
  * Held until it is disposed of: `await using _ = await lock.acquire()`. Disposing twice, or after an explicit
  * `release()` by way of the guard, does nothing.
+ * @see Reference manual, "Synchronization Primitives"
  * @example
  * const guard = await lock.acquire();
  * try {
@@ -21,10 +26,13 @@ interface Releasable {
  */
 export class Guard implements Disposable, AsyncDisposable {
   #held: Releasable | null;
+  /** @internal Who acquired it. */
+  readonly task: TaskRecord;
 
   /** @internal */
-  constructor(held: Releasable) {
+  constructor(held: Releasable, task: TaskRecord) {
     this.#held = held;
+    this.task = task;
   }
 
   /**
@@ -43,5 +51,30 @@ export class Guard implements Disposable, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
+  }
+}
+
+/** What `with()` of locks and semaphores does; `who` is what it is called. */
+export function runHolding<A extends unknown[], T>(
+  who: string,
+  lock: { acquire(): Promise<Guard> },
+  fn: Callable<A, T>,
+  args: A,
+): Promise<Awaited<T>> {
+  const target = callable(fn, who);
+  if (enterComposite(`${who}()`) === null) return refused(`${who}()`);
+  return handled(hold(lock, target, args)) as Promise<Awaited<T>>;
+}
+
+async function hold(
+  lock: { acquire(): Promise<Guard> },
+  fn: (...args: unknown[]) => unknown,
+  args: unknown[],
+): Promise<unknown> {
+  const guard = await lock.acquire();
+  try {
+    return await fn(...args);
+  } finally {
+    guard.release();
   }
 }

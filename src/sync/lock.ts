@@ -2,36 +2,11 @@
  * Mutual exclusion: `Lock`, and `RLock`, which its owner may take again.
  */
 
-import { type Callable, callable } from '../base/callable.ts';
+import type { Callable } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import {
-  admit,
-  callingTask,
-  elsewhere,
-  enterComposite,
-  fail,
-  handled,
-  pass,
-  refused,
-  type TaskRecord,
-  title,
-} from '../traps.ts';
-import { Guard } from './guard.ts';
+import { admit, callingTask, elsewhere, fail, pass, refused, type TaskRecord, title } from '../traps.ts';
+import { Guard, runHolding } from './guard.ts';
 import { Permits } from './permits.ts';
-
-/** Acquires, runs, releases. */
-export async function withGuard(
-  acquire: () => Promise<Guard>,
-  fn: (...args: unknown[]) => unknown,
-  args: unknown[],
-): Promise<unknown> {
-  const guard = await acquire();
-  try {
-    return await fn(...args);
-  } finally {
-    guard.release();
-  }
-}
 
 /**
  * A mutual exclusion lock. First come, first served: on release it passes straight to the task that
@@ -46,19 +21,15 @@ export async function withGuard(
  */
 export class Lock {
   readonly #permits = new Permits<Guard>(this, 1, 'LOCK_ACQUIRE', 'Lock.acquire()', (task) => {
-    this.#holder = task;
-    this.#guard = new Guard(this);
+    this.#guard = new Guard(this, task);
     return this.#guard;
   });
-  /** Who has it; null while nobody has, and while it waits for the turn of the one it was passed to. */
-  #holder: TaskRecord | null = null;
-  /** What the holder was given. */
+  /** What its holder was given; null while nobody has it, and while it waits for the turn of the one it was passed to. */
   #guard: Guard | null = null;
 
   constructor() {
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, []) as this;
+    return elsewhere()?.construct(new.target, []) as this;
   }
 
   /**
@@ -96,7 +67,7 @@ export class Lock {
   }
 
   #passOn(): void {
-    this.#holder = this.#guard = null;
+    this.#guard = null;
     this.#permits.release();
   }
 
@@ -105,21 +76,24 @@ export class Lock {
     return this.#permits.free === 0;
   }
 
-  /** Runs `fn(...args)` while holding the lock. */
+  /**
+   * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as
+   * `fn` does.
+   *
+   * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
-    const target = callable(fn, 'Lock.with');
-    if (enterComposite('Lock.with()') === null) return refused('Lock.with()');
-    return handled(withGuard(() => this.acquire(), target, args)) as Promise<Awaited<T>>;
+    return runHolding('Lock.with', this, fn, args);
   }
 
   /** @internal True if this task may wait on a condition over this lock. */
   heldBy(task: TaskRecord): boolean {
-    return this.#holder === task;
+    return this.#guard?.task === task;
   }
 
   /** @internal */
   holders(): TaskRecord[] {
-    return this.#holder === null ? [] : [this.#holder];
+    return this.#guard === null ? [] : [this.#guard.task];
   }
 
   /** @internal Lets go completely, and gives what `restoreHold` needs. */
@@ -157,16 +131,15 @@ export class RLock {
     1,
     'LOCK_ACQUIRE',
     'RLock.acquire()',
-    () => new Guard(this),
+    (task) => new Guard(this, task),
     () => this.#handOver(),
   );
   #owner: TaskRecord | null = null;
   #depth = 0;
 
   constructor() {
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, []) as this;
+    return elsewhere()?.construct(new.target, []) as this;
   }
 
   /**
@@ -179,7 +152,7 @@ export class RLock {
     if (task === null) return refused('RLock.acquire()');
     if (this.#owner === task) {
       this.#depth++;
-      return pass(task, new Guard(this));
+      return pass(task, new Guard(this, task));
     }
     if (this.#permits.free > 0) {
       this.#owner = task;
@@ -227,11 +200,14 @@ export class RLock {
     return this.#owner !== null;
   }
 
-  /** Runs `fn(...args)` while holding the lock. */
+  /**
+   * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as
+   * `fn` does.
+   *
+   * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
-    const target = callable(fn, 'RLock.with');
-    if (enterComposite('RLock.with()') === null) return refused('RLock.with()');
-    return handled(withGuard(() => this.acquire(), target, args)) as Promise<Awaited<T>>;
+    return runHolding('RLock.with', this, fn, args);
   }
 
   /** @internal */

@@ -2,22 +2,10 @@
  * Semaphores: a number of permits, bounded or not.
  */
 
-import { type Callable, callable, describe } from '../base/callable.ts';
+import { type Callable, describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
-import {
-  admit,
-  callingTask,
-  elsewhere,
-  enterComposite,
-  fail,
-  handled,
-  pass,
-  refused,
-  type TaskRecord,
-} from '../traps.ts';
-import type { Guard } from './guard.ts';
-import { Guard as PermitGuard } from './guard.ts';
-import { withGuard } from './lock.ts';
+import { admit, callingTask, elsewhere, fail, pass, refused, type TaskRecord } from '../traps.ts';
+import { Guard, runHolding } from './guard.ts';
 import { Permits } from './permits.ts';
 
 /**
@@ -26,8 +14,8 @@ import { Permits } from './permits.ts';
  */
 export class Semaphore {
   readonly #permits: Permits<Guard>;
-  /** Who has what permit, as far as that can be told: for reports. */
-  readonly #holders = new Map<Guard, TaskRecord>();
+  /** The permits that are out, as far as that can be told: for reports. */
+  readonly #out = new Set<Guard>();
   readonly #most: number;
 
   /** @param value the permits to begin with; 0 is allowed */
@@ -41,38 +29,29 @@ export class Semaphore {
       this.#grant(task),
     );
     this.#most = value;
-    const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
-    if (there !== null) return there.construct(new.target, [value]) as this;
+    return elsewhere()?.construct(new.target, [value]) as this;
   }
 
   #grant(task: TaskRecord): Guard {
-    const guard = new PermitGuard(this);
+    const guard = new Guard(this, task);
     // Where some release what others acquired, or without having acquired, nobody can say who holds what, and the
     // list must not grow.
-    if (this.#holders.size < this.#most) this.#holders.set(guard, task);
+    if (this.#out.size < this.#most) this.#out.add(guard);
     return guard;
   }
 
-  #forgetHolder(guard?: Guard): void {
-    if (guard !== undefined) {
-      this.#holders.delete(guard);
-      return;
-    }
-    const [first] = this.#holders.keys();
+  /** The permit that is taken to be given back: one of the caller's own if it has any, else the one that has been out longest. */
+  #ownPermit(): Guard | undefined {
     const caller = callingTask();
-    let found = first;
-    for (const [held, task] of this.#holders) {
-      if (task !== caller) continue;
-      found = held;
-      break;
-    }
-    if (found !== undefined) this.#holders.delete(found);
+    for (const guard of this.#out) if (guard.task === caller) return guard;
+    const [first] = this.#out;
+    return first;
   }
 
   /** @internal */
   holders(): Iterable<TaskRecord> {
-    return new Set(this.#holders.values());
+    return new Set([...this.#out].map(({ task }) => task));
   }
 
   /** The permits that are free. */
@@ -103,8 +82,8 @@ export class Semaphore {
   }
 
   /** @internal */
-  letGo(guard?: Guard): void {
-    this.#forgetHolder(guard);
+  letGo(guard = this.#ownPermit()): void {
+    if (guard !== undefined) this.#out.delete(guard);
     this.#permits.release();
   }
 
@@ -113,11 +92,13 @@ export class Semaphore {
     return this.#permits.free === 0;
   }
 
-  /** Runs `fn(...args)` while holding a permit. */
+  /**
+   * Runs `fn(...args)` while holding a permit, and gives its result. Blocks (`SEMA_ACQUIRE`) while there is none, and as `fn` does.
+   *
+   * **Cancellation:** the permit has been given back, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
-    const target = callable(fn, 'Semaphore.with');
-    if (enterComposite('Semaphore.with()') === null) return refused('Semaphore.with()');
-    return handled(withGuard(() => this.acquire(), target, args)) as Promise<Awaited<T>>;
+    return runHolding('Semaphore.with', this, fn, args);
   }
 
   toString(): string {

@@ -4,6 +4,7 @@
  */
 
 import { type AnyFunction, type Callable, callable, functionName, isOptions } from '../base/callable.ts';
+import { DeferredModule } from '../base/deferred-module.ts';
 import { RuntimeError } from '../errors.ts';
 import { provideThreads } from '../group.ts';
 import { type CancelOptions, newTask, type Task } from '../task.ts';
@@ -11,16 +12,19 @@ import {
   admit,
   elsewhere,
   fail,
+  handled,
   pass,
   refused,
   standsForThread,
   type TaskRecord,
   type TaskState,
 } from '../traps.ts';
-import { pack } from '../workers/travel/pack.ts';
-import { addClass, addFunction } from './library.ts';
-import { openLine } from './line.ts';
-import { Service } from './service.ts';
+
+import { addClass, addFunction } from './registry.ts';
+
+type Launcher = typeof import('./launch.ts');
+
+const launcher = new DeferredModule(() => import('./launch.ts'));
 
 /** Options of `spawnThread()`. */
 export interface ThreadOptions {
@@ -59,6 +63,7 @@ export class AsyncThread<T = unknown> {
   start(): Promise<void> {
     const parent = admit();
     if (parent === null) return refused('AsyncThread.start()');
+    if (launcher.now === null) return handled(launcher.load().then(() => this.start()));
     try {
       this.#begin(parent, true);
     } catch (error) {
@@ -68,7 +73,7 @@ export class AsyncThread<T = unknown> {
     return pass(parent, undefined);
   }
 
-  /** @internal Starts it on behalf of a task. What stands for it is a daemon unless a group looks after it. */
+  /** @internal Starts it on behalf of a task, once the launcher is there. What stands for it is a daemon unless a group looks after it. */
   begin(parent: TaskRecord, daemon: boolean): Task<T> {
     return this.#begin(parent, daemon);
   }
@@ -80,16 +85,8 @@ export class AsyncThread<T = unknown> {
     }
     if (this.#task !== null) throw new RuntimeError('The thread has been started before. Make a new one.');
     const name = this.#options.name ?? functionName(fn);
-    const line = openLine(name);
-    const service = new Service(line, this.daemon);
-    try {
-      // Here, so that what cannot travel makes this very call fail.
-      service.start(name, pack(fn, 'spawnThread'), this.#args);
-    } catch (error) {
-      line.close();
-      throw error;
-    }
-    line.launch();
+    // Here, so that what cannot travel makes this very call fail.
+    const service = (launcher.now as Launcher).launch(fn, this.#args, { name, daemon: this.daemon });
     const task = newTask(parent, () => service.run(), [], { daemon, name });
     standsForThread(task);
     this.#task = task as Task<T>;
@@ -190,7 +187,7 @@ export class AsyncThread<T = unknown> {
   }
 }
 
-addClass(AsyncThread, 'start join wait cancel');
+addClass('AsyncThread', AsyncThread, 'start join wait cancel');
 
 /**
  * Starts a thread that runs `fn(...args)`, and gives it. Does not block. The function travels as with `runInThread`;
@@ -220,6 +217,8 @@ export function spawnThread(first: unknown, ...rest: unknown[]): Promise<AsyncTh
   if (there !== null) return there.call('spawnThread', [first, ...rest]) as Promise<AsyncThread>;
   const parent = admit();
   if (parent === null) return refused('spawnThread()');
+  if (launcher.now === null)
+    return handled(launcher.load().then(() => spawnThread(options, fn as () => unknown, ...(args as []))));
   const thread = new AsyncThread(options, fn, ...args);
   try {
     thread.begin(parent, true);
@@ -232,7 +231,10 @@ export function spawnThread(first: unknown, ...rest: unknown[]): Promise<AsyncTh
 
 addFunction('spawnThread', spawnThread as AnyFunction, true);
 
-provideThreads((parent, options, fn, args) => {
-  const thread = new AsyncThread(options, fn, ...args);
-  return { thread, task: thread.begin(parent, options.daemon === true) };
+provideThreads({
+  loading: () => (launcher.now === null ? launcher.load() : null),
+  start(parent, options, fn, args) {
+    const thread = new AsyncThread(options, fn, ...args);
+    return { thread, task: thread.begin(parent, options.daemon === true) };
+  },
 });

@@ -6,11 +6,9 @@ import { away } from '../base/away.ts';
 import { type AnyFunction, describe, functionName, isThenable } from '../base/callable.ts';
 import { AsyncOnlyError } from '../errors.ts';
 import { isCoroutineFunction } from '../meta.ts';
-import { callingTask, elsewhere, handled } from '../traps.ts';
+import { callingTask, elsewhere, handled, outsideTasks } from '../traps.ts';
 import { provide } from '../workers/travel/named.ts';
-import { libraryFunction, libraryName } from './library.ts';
 import { Operation } from './operation.ts';
-import { Outpost } from './outpost.ts';
 
 /**
  * True in an async thread.
@@ -41,10 +39,10 @@ export function AWAIT<A extends unknown[], T>(fn: (...args: A) => T, ...args: A)
 export function AWAIT<T>(value: T): Awaited<T>;
 export function AWAIT(value: unknown, ...args: unknown[]): unknown {
   const there = elsewhere();
-  if (!(there instanceof Outpost)) return outside(value, args);
+  if (there === null) return outside(value, args);
   if (typeof value === 'function') {
     const fn = value as (...args: unknown[]) => unknown;
-    if (isCoroutineFunction(fn) && !isLibrarys(fn)) return there.ship(fn as AnyFunction, args);
+    if (isCoroutineFunction(fn) && !there.has(fn)) return there.ship(fn as AnyFunction, args);
     return finish(fn(...args));
   }
   return finish(value);
@@ -54,22 +52,24 @@ function finish(value: unknown): unknown {
   return value instanceof Operation ? value.run() : value;
 }
 
-function isLibrarys(fn: object): boolean {
-  const name = libraryName(fn);
-  return name !== undefined && libraryFunction(name) !== undefined;
-}
-
 /** Not in an async thread: what needs no kernel works all the same. */
 function outside(value: unknown, args: unknown[]): unknown {
-  if (typeof value === 'function' && (isCoroutineFunction(value) || isLibrarys(value))) {
-    throw asyncOnly(`the operation ${functionName(value as AnyFunction)}()`);
-  }
-  const result: unknown =
-    typeof value === 'function' ? (value as (...args: unknown[]) => unknown)(...args) : value;
+  if (typeof value !== 'function') return settled(value, describe(value));
+  const fn = value as AnyFunction;
+  const operation = `the operation ${functionName(fn)}()`;
+  if (isCoroutineFunction(fn)) throw asyncOnly(operation);
+  // So that an operation is refused, instead of being begun and forgotten.
+  return settled(
+    outsideTasks(() => fn(...(args as never[]))),
+    operation,
+  );
+}
+
+function settled(result: unknown, what: string): unknown {
   if (!isThenable(result)) return result;
   // Nobody else will look at it.
   if (result instanceof Promise) void handled(result);
-  throw asyncOnly(describe(result));
+  throw asyncOnly(what);
 }
 
 function asyncOnly(what: string): AsyncOnlyError {

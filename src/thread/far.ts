@@ -7,6 +7,7 @@ import { Bell, type BellWords, joinCrowd } from '../base/bell.ts';
 import { printAtOnce } from '../workers/far/console.ts';
 import { tellMainScript } from '../workers/travel/main-script.ts';
 import './index.ts';
+import './library.ts';
 import { Outpost } from './outpost.ts';
 
 /** What it is started with. */

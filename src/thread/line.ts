@@ -5,7 +5,10 @@
 import { existsSync } from 'node:fs';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
+import { Lookout } from '../base/lookout.ts';
+import { ownUrl } from '../base/own-file.ts';
 import { RuntimeError } from '../errors.ts';
+import { outsideTasks } from '../traps.ts';
 import { farScript } from '../workers/far/script.ts';
 import { mainScript } from '../workers/travel/main-script.ts';
 import type { Outfit } from './far.ts';
@@ -15,6 +18,7 @@ export class ThreadLine {
   readonly #channel = new MessageChannel();
   readonly #words = bellWords();
   readonly #bell = new Bell(this.#words);
+  readonly #lookout = new Lookout();
   #worker: Worker | null = null;
   #gone: (reason: Error) => void = () => {};
   #closed = false;
@@ -26,11 +30,16 @@ export class ThreadLine {
   post(message: unknown): void {
     this.#channel.port1.postMessage(message);
     this.#bell.ring();
+    outsideTasks(() => this.#lookout.asked());
   }
 
   listen(heard: (message: unknown) => void, gone: (reason: Error) => void): void {
     const { port1 } = this.#channel;
-    port1.on('message', heard).unref();
+    port1.on('message', (message) => {
+      this.#lookout.heard();
+      heard(message);
+    });
+    port1.unref();
     this.#gone = (reason) => {
       // What it said last may not have been heard yet.
       for (let got = receiveMessageOnPort(port1); got !== undefined; got = receiveMessageOnPort(port1)) {
@@ -71,7 +80,7 @@ export class ThreadLine {
 function script(): string {
   // Built, the thread imports the very files that its program does: its errors and classes are then the same.
   // A bundle has no such file, but brings the text along.
-  const file = new URL('./far-thread.js', import.meta.url);
+  const file = new URL('./far-thread.js', ownUrl(import.meta.url));
   return existsSync(file) ? `import(${JSON.stringify(file.href)})` : farScript('thread');
 }
 

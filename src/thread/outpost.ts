@@ -16,9 +16,9 @@ import { type Customs, fromWire, toWire } from '../universal/wire.ts';
 import { pack } from '../workers/travel/pack.ts';
 import '../workers/travel/universal.ts';
 import { unpack } from '../workers/travel/unpack.ts';
-import { classNameOf, libraryClass, libraryFunction, libraryName, shipsFunctions } from './library.ts';
 import { type Declared, FILLS, type Target, type Thrown, type ToKernel, type ToThread } from './messages.ts';
 import { Operation } from './operation.ts';
+import { classNameOf, libraryClass, libraryFunction, libraryName, shipsFunctions } from './registry.ts';
 import { idOf, remoteFunction, remoteObject } from './remote.ts';
 
 /** What this needs of a MessagePort. */
@@ -175,6 +175,11 @@ export class Outpost implements Away, Customs {
     } finally {
       this.#shipping = false;
     }
+  }
+
+  has(fn: object): boolean {
+    const name = libraryName(fn);
+    return name !== undefined && libraryFunction(name) !== undefined;
   }
 
   /** Runs an async function of the thread's in the kernel. */

@@ -5,8 +5,8 @@
  */
 
 import { inspect } from 'node:util';
-import { isOperation, libraryClass, shipsFunctions } from './library.ts';
 import { DISPOSE, ITERATE, type Target } from './messages.ts';
+import { isOperation, libraryClass, shipsFunctions } from './registry.ts';
 
 /** What can be asked of the kernel. */
 interface Asks {

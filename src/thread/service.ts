@@ -30,7 +30,6 @@ import { type Customs, fromWire, toWire } from '../universal/wire.ts';
 import type { Shipment } from '../workers/travel/shipment.ts';
 import '../workers/travel/universal.ts';
 import { unpack } from '../workers/travel/unpack.ts';
-import { classNameOf, libraryClass, libraryFunction, libraryName } from './library.ts';
 import {
   type Declared,
   DISPOSE,
@@ -42,6 +41,7 @@ import {
   type ToKernel,
   type ToThread,
 } from './messages.ts';
+import { classNameOf, libraryClass, libraryFunction, libraryName } from './registry.ts';
 
 /** The line to a thread. */
 export interface Line {

@@ -4,14 +4,9 @@
  * It must not know what the objects are.
  */
 
-import {
-  BroadcastChannel,
-  isMainThread,
-  type MessagePort,
-  receiveMessageOnPort,
-  threadId,
-} from 'node:worker_threads';
+import type { BroadcastChannel, MessagePort } from 'node:worker_threads';
 import { Bell, bellWords, joinCrowd } from '../base/bell.ts';
+import { workerThreads } from '../base/worker-threads.ts';
 import { RuntimeError } from '../errors.ts';
 import {
   begin,
@@ -69,7 +64,7 @@ export class Far {
       return task === null ? undefined : pass(task, undefined);
     }
     if (task !== null) return this.#wait(task, method, args);
-    if (!isMainThread) return this.#client.ask(this.#id, method, args);
+    if (!workerThreads().isMainThread) return this.#client.ask(this.#id, method, args);
     return handled(
       new Promise((resolve, reject) => {
         this.#client.request(this.#id, method, args, { resolve, reject });
@@ -205,6 +200,7 @@ export class Client {
 
   #connect(): void {
     if (this.#channel === null) {
+      const { BroadcastChannel, threadId } = workerThreads();
       const client = `curio-${crypto.randomUUID()}`;
       this.#channel = new BroadcastChannel(client);
       this.#channel.onmessage = (event) => this.#take((event as { data: Reply }).data);
@@ -215,7 +211,7 @@ export class Client {
       door.close();
     }
     // The main thread must not wait: it is the one that others wait for.
-    if (this.#ready || isMainThread) return;
+    if (this.#ready || workerThreads().isMainThread) return;
     for (let seen = 0; !this.#ready; seen = this.#bell.rings) {
       this.#bell.waitPast(seen);
       this.#takeAll();
@@ -223,6 +219,7 @@ export class Client {
   }
 
   #takeAll(): void {
+    const { receiveMessageOnPort } = workerThreads();
     for (;;) {
       const got = receiveMessageOnPort(this.#channel as unknown as MessagePort) as
         | { message: Reply }

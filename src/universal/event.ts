@@ -70,6 +70,8 @@ export class UniversalEvent extends Shared {
   }
 
   /** @internal */
+  protected readonly kind = 'UniversalEvent';
+  /** @internal */
   protected readonly terms = null;
 
   /** @internal */

@@ -5,8 +5,10 @@
  * It must not know what the objects are.
  */
 
-import { BroadcastChannel, type MessagePort, receiveMessageOnPort, threadId } from 'node:worker_threads';
+import type { BroadcastChannel, MessagePort } from 'node:worker_threads';
 import { Bell, bellWords } from '../base/bell.ts';
+import { Lookout } from '../base/lookout.ts';
+import { workerThreads } from '../base/worker-threads.ts';
 import { RuntimeError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Enlisted, Hello, Home, Reply, Request, Shown } from './protocol.ts';
@@ -30,6 +32,7 @@ export function isThisHome(other: Home): boolean {
 
 // A channel needs not be sent to anybody, only its name: a handle can be cloned, whoever posts it.
 function open(customs: Customs): Home {
+  const { BroadcastChannel, threadId } = workerThreads();
   const name = `curio-${crypto.randomUUID()}`;
   outsideTasks(() => {
     const door = new BroadcastChannel(name);
@@ -73,6 +76,7 @@ interface Origin {
 class ClientLine {
   readonly #channel: BroadcastChannel;
   readonly #bell: Bell;
+  readonly #lookout = new Lookout();
   readonly #words: Hello['words'];
   readonly #customs: Customs;
   readonly #waiting = new Map<number, Enlisted>();
@@ -83,8 +87,9 @@ class ClientLine {
     this.#customs = customs;
     this.#words = words;
     this.#bell = new Bell(words);
-    this.#channel = new BroadcastChannel(client);
+    this.#channel = new (workerThreads().BroadcastChannel)(client);
     this.#channel.onmessage = (event) => {
+      this.#lookout.heard();
       this.#heard((event as { data: Request }).data);
       this.#drain(ROW);
     };
@@ -97,10 +102,12 @@ class ClientLine {
     this.#channel.postMessage(reply);
     this.#posted++;
     this.#bell.ring();
+    outsideTasks(() => this.#lookout.asked());
   }
 
   /** Hears what else has come: items come in masses, and an event for each costs more than the item. */
   #drain(most: number): void {
+    const { receiveMessageOnPort } = workerThreads();
     const port = this.#channel as unknown as MessagePort;
     for (let row = 0; row < most; row++) {
       const got = receiveMessageOnPort(port) as { message: Request } | undefined;

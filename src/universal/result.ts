@@ -85,6 +85,8 @@ export class UniversalResult<T> extends Shared {
   }
 
   /** @internal */
+  protected readonly kind = 'UniversalResult';
+  /** @internal */
   protected readonly terms = null;
 
   /** @internal */

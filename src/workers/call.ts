@@ -5,9 +5,9 @@
 import { Buffer } from 'node:buffer';
 import { functionName } from '../base/callable.ts';
 import { HeldSlot } from '../io/held.ts';
-import { isSharedObject } from '../universal/shared.ts';
 import { openEnvelope } from './envelope.ts';
 import { asBuffer, type CallMessage, type Mark, type Reply, standingAlone } from './message.ts';
+import { crossesByHandle } from './travel/crossing.ts';
 import type { Shipment } from './travel/shipment.ts';
 
 export interface CallOptions {
@@ -20,12 +20,18 @@ export interface CallOptions {
   transfer?: readonly (ArrayBuffer | object)[];
 }
 
+let count = 0;
+
 export class Call extends HeldSlot {
+  /** Its place among all calls. */
+  readonly nth = ++count;
   /** What messages call the function. */
   readonly name: string;
   readonly shipment: Shipment;
   readonly args: readonly unknown[];
   readonly options: CallOptions;
+  /** False once its task waits no more. */
+  isWanted = true;
   /** Who does what there is to do when the task that waits is cancelled. */
   withdraw: () => void = () => {};
   /** Called when the call is over, or its task waits no more. */
@@ -47,6 +53,11 @@ export class Call extends HeldSlot {
     return { fn, name: this.name, args, marks, universal, linger };
   }
 
+  /** Something among its arguments is moved, not copied: it can be sent only once. */
+  get isMoving(): boolean {
+    return this.options.transfer !== undefined;
+  }
+
   override remove(): void {
     // Before anybody else's turn comes: the worker may be the one he gets.
     this.withdraw();
@@ -66,10 +77,10 @@ export class Call extends HeldSlot {
 
 /** Makes arguments fit to be copied. */
 function packArguments(args: readonly unknown[]): Pick<CallMessage, 'args' | 'marks'> {
-  if (!args.some((arg) => Buffer.isBuffer(arg) || isSharedObject(arg))) return { args, marks: null };
+  if (!args.some((arg) => Buffer.isBuffer(arg) || crossesByHandle(arg))) return { args, marks: null };
   const marks: (Mark | undefined)[] = [];
   const packed = args.map((arg, i) => {
-    if (isSharedObject(arg)) {
+    if (crossesByHandle(arg)) {
       marks[i] = 'shared';
       return arg.handle();
     }

@@ -10,12 +10,13 @@ import {
   describe,
   isOptions,
 } from '../base/callable.ts';
-import { begin, block, callingTask, fail, note, refused, type TaskRecord } from '../traps.ts';
-import { isSharedObject } from '../universal/shared.ts';
-import { Call, type CallOptions } from './call.ts';
-import { lineOf } from './line.ts';
-import { poolOf } from './pools.ts';
-import { pack } from './travel/pack.ts';
+import { DeferredModule } from '../base/deferred-module.ts';
+import { callingTask, handled, refused } from '../traps.ts';
+import type { CallOptions } from './call.ts';
+import type { Order } from './dispatch.ts';
+import { crossesByHandle } from './travel/crossing.ts';
+
+const dispatch = new DeferredModule(() => import('./dispatch.ts'));
 
 /**
  * Runs a function in a worker thread and gives its result. Blocks (`FUTURE_WAIT`).
@@ -87,51 +88,28 @@ export function blockInThread(...args: unknown[]): Promise<unknown> {
 }
 
 function send(who: string, kind: 'thread' | 'process', all: unknown[]): Promise<unknown> {
-  const { options, fn, args } = understand(all, who);
-  const operation = `${who}()`;
-  const task = callingTask();
-  if (task === undefined) return refused(operation);
-  const refusal = begin(task, operation);
-  if (refusal !== null) return refusal;
-  const call = new Call(fn, pack(fn, who), args, options);
-  note(task, who, [fn, ...args]);
-  try {
-    submit(task, kind, who === 'blockInThread' ? fn : null, call);
-  } catch (error) {
-    // swallows: nothing; operations reject.
-    return fail(task, error);
-  }
-  return block(task, 'FUTURE_WAIT', call);
+  const order = understand(all, who, kind);
+  if (callingTask() === undefined) return refused(`${who}()`);
+  if (dispatch.now !== null) return dispatch.now.send(order);
+  return handled(dispatch.load().then(({ send }) => send(order)));
 }
 
-function submit(task: TaskRecord, kind: 'thread' | 'process', alone: AnyFunction | null, call: Call): void {
-  const pool = poolOf(task, kind);
-  if (alone === null) pool.submit(call);
-  else lineOf(pool, alone).submit(call);
-}
-
-interface Understood {
-  options: CallOptions;
-  fn: AnyFunction;
-  args: readonly unknown[];
-}
-
-function understand(all: unknown[], who: string): Understood {
+function understand(all: unknown[], who: string, kind: 'thread' | 'process'): Order {
   const [first, ...rest] = all;
   const hasOptions = isOptions(first);
   const options = (hasOptions ? first : {}) as CallOptions;
   const fn = hasOptions ? rest.shift() : first;
   checkOptions(options, who);
-  const universal = who === 'runInProcess' ? rest.find(isSharedObject) : undefined;
+  const universal = who === 'runInProcess' ? rest.find(crossesByHandle) : undefined;
   if (universal !== undefined) {
     throw new TypeError(
       `runInProcess() was given ${describe(universal)}, which only threads of this process can reach. ` +
         'Use runInThread(), or a Channel.',
     );
   }
-  if (fn instanceof Coroutine) return { options, fn: fn.fn as AnyFunction, args: fn.args };
+  if (fn instanceof Coroutine) return { who, kind, options, fn: fn.fn as AnyFunction, args: fn.args };
   callable(fn, who, hasOptions ? 'options, ' : '');
-  return { options, fn: fn as AnyFunction, args: rest };
+  return { who, kind, options, fn: fn as AnyFunction, args: rest };
 }
 
 function checkOptions({ onCancel, transfer }: CallOptions, who: string): void {

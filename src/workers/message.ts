@@ -7,6 +7,10 @@ import type { Envelope } from './envelope.ts';
 import { arrive } from './travel/arrival.ts';
 import type { Shipment } from './travel/shipment.ts';
 
+/** The words that a pool and a thread of its share: how many calls were sent, and how many the thread has begun or may not begin. */
+export const SENT = 0;
+export const BEGUN = 1;
+
 /** A call. Of a function that the worker has, the number is enough. */
 export interface CallMessage {
   readonly fn: Shipment | number;
@@ -14,13 +18,13 @@ export interface CallMessage {
   readonly args: readonly unknown[];
   /** What some of the arguments are besides; null if they are all plain. */
   readonly marks: readonly (Mark | undefined)[] | null;
-  /** Universal objects come along. */
+  /** Objects come along that cross by their handles. */
   readonly universal: boolean;
   /** The worker may look out for the next call for a while, instead of going to sleep. */
   readonly linger: boolean;
 }
 
-/** What a copy has lost: that it was a Buffer; or it is a universal object, and the copy is its handle. */
+/** What a copy has lost: that it was a Buffer; or it is an object that crosses by its handle, and the copy is that. */
 export type Mark = 'buffer' | 'shared';
 
 /** What became of a call. */

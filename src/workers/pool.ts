@@ -9,12 +9,16 @@ import { EOFError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Call } from './call.ts';
 import type { Reply } from './message.ts';
+import type { Shipment } from './travel/shipment.ts';
 import type { Listener, PoolWorker } from './worker.ts';
 
 /** How long a worker may have nothing to do, in milliseconds, unless it is the last. */
 const IDLE = 10_000;
 
 const CORES = availableParallelism();
+
+/** What takes longer is not a quick call, in milliseconds. */
+const QUICK = 1;
 
 export class Pool implements Listener {
   readonly #start: (listener: Listener) => PoolWorker;
@@ -24,6 +28,9 @@ export class Pool implements Listener {
   /** Those with nothing to do; the one that was busy last is the first to be taken. */
   readonly #idle: PoolWorker[] = [];
   readonly #waiting = new Set<Call>();
+  /** The functions of which the last call was a quick one. */
+  readonly #quick = new WeakSet<Shipment>();
+  #impatience: NodeJS.Timeout | null = null;
   readonly #leaving = new Set<Promise<void>>();
   #sweeper: NodeJS.Timeout | null = null;
   #closed = false;
@@ -50,15 +57,102 @@ export class Pool implements Listener {
    */
   submit(call: Call): void {
     call.withdraw = () => this.#withdraw(call);
-    const worker = this.#idle.pop() ?? this.#more();
-    if (worker === null) this.#waiting.add(call);
-    else this.#give(worker, call);
+    this.#place(call);
+  }
+
+  /**
+   * Discussion: quick calls are over sooner if no more workers are woken than there are cores, and if several are sent to each
+   * at once. But a call that waits for something else than a core must not keep others from beginning. Which calls do is known only
+   * when they have: so those of a function that has been quick are put behind others, and taken back if these are not.
+   */
+  #place(call: Call): void {
+    const lively = this.#mayWait(call) ? this.#lively() : [];
+    const isHeld = lively.length >= CORES;
+    const worker = isHeld ? leastBusy(lively) : this.#another();
+    if (isHeld) this.#lookAgain();
+    if (worker === null) return void this.#waiting.add(call);
+    try {
+      this.#give(worker, call);
+    } catch (error) {
+      // swallows: nothing; the worker is free for others.
+      if (worker.calls.length === 0) this.#free(worker);
+      throw error;
+    }
+  }
+
+  #mayWait(call: Call): boolean {
+    return this.#quick.has(call.shipment) && !call.isMoving;
+  }
+
+  /** Those that have not been long over what they do. */
+  #lively(): PoolWorker[] {
+    if (this.#workers.size - this.#idle.length < CORES) return [];
+    const before = performance.now() - QUICK;
+    return [...this.#workers].filter((it) => it.calls.length > 0 && it.busySince > before);
+  }
+
+  #another(): PoolWorker | null {
+    return this.#idle.pop() ?? this.#more();
+  }
+
+  #lookAgain(): void {
+    this.#impatience ??= outsideTasks(() => setTimeout(() => this.#hurry(), QUICK));
+  }
+
+  /** Calls have been put behind others, or wait: those that are not quick after all must not hold them up. */
+  #hurry(): void {
+    this.#impatience = null;
+    for (const worker of [...this.#workers]) worker.hear();
+    const before = performance.now() - QUICK;
+    const back: Call[] = [];
+    for (const worker of this.#workers) {
+      const [first, second] = worker.calls;
+      if (first === undefined) continue;
+      if (worker.busySince <= before) {
+        this.#quick.delete(first.shipment);
+        if (second !== undefined) back.push(...this.#recall(worker));
+      } else if (second !== undefined) this.#lookAgain();
+    }
+    this.#takeBack(back);
+  }
+
+  /** Calls that have not begun have their places again among those that wait. */
+  #takeBack(calls: Call[]): void {
+    const all = [...calls, ...this.#waiting].sort((a, b) => a.nth - b.nth);
+    this.#waiting.clear();
+    for (const call of all) this.#waiting.add(call);
+    this.#begin();
+  }
+
+  /** Takes back what a worker has not begun, which may be all. */
+  #recall(worker: PoolWorker): Call[] {
+    const back = worker.recall();
+    if (worker.calls.length === 0) this.#rest(worker);
+    return back;
+  }
+
+  /** Finds workers for those who wait. */
+  #begin(): void {
+    let lively = this.#lively().length;
+    for (const call of this.#waiting) {
+      if (lively >= CORES && this.#mayWait(call)) {
+        this.#lookAgain();
+        continue;
+      }
+      const worker = this.#another();
+      if (worker === null) return;
+      lively++;
+      this.#waiting.delete(call);
+      this.#giveOrFail(worker, call);
+      if (worker.calls.length === 0) this.#free(worker);
+    }
   }
 
   /** Ends all workers, and waits until they have gone. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    if (this.#impatience !== null) clearTimeout(this.#impatience);
     for (const worker of [...this.#workers]) this.#dismiss(worker);
     // A thread that is caught in a native call goes when that is over; nobody is to wait for that.
     let patience: NodeJS.Timeout | undefined;
@@ -76,31 +170,44 @@ export class Pool implements Listener {
     return worker;
   }
 
+  /** @throws TypeError if it cannot be sent; the worker is as it was */
   #give(worker: PoolWorker, call: Call): void {
-    worker.call = call;
-    const busy = this.#workers.size - this.#idle.length;
+    if (worker.calls.length === 0) worker.busySince = performance.now();
+    const linger = this.#workers.size - this.#idle.length < CORES && this.#waiting.size === 0;
     try {
-      worker.send(call, busy < CORES && this.#waiting.size === 0);
+      worker.send(call, linger);
     } catch (error) {
       // swallows: nothing; it goes on as the cause.
-      worker.call = null;
-      this.#free(worker);
       throw notSent(call, error);
+    }
+    worker.calls.push(call);
+  }
+
+  #giveOrFail(worker: PoolWorker, call: Call): void {
+    try {
+      this.#give(worker, call);
+    } catch (error) {
+      // swallows: nothing; it is what the caller gets.
+      call.fail(error);
     }
   }
 
   /** A worker that has nothing to do any more. */
   #free(worker: PoolWorker): void {
+    if (!this.#workers.has(worker)) return;
     for (const call of this.#waiting) {
+      if (worker.calls.length > 0 && !(hasRoom(worker) && this.#mayWait(call))) break;
       this.#waiting.delete(call);
-      try {
-        return this.#give(worker, call);
-      } catch (error) {
-        // swallows: nothing; it is what the caller gets. The worker has been freed again.
-        call.fail(error);
-        return;
-      }
+      this.#giveOrFail(worker, call);
     }
+    if (worker.calls.length > 0) {
+      if (worker.calls.length > 1) this.#lookAgain();
+      return;
+    }
+    this.#rest(worker);
+  }
+
+  #rest(worker: PoolWorker): void {
     worker.idleSince = performance.now();
     this.#idle.push(worker);
     if (this.#idle.length > 1) this.#sweeper ??= this.#sweep();
@@ -133,21 +240,24 @@ export class Pool implements Listener {
   /** The task that waited for the call waits no more. */
   #withdraw(call: Call): void {
     if (this.#waiting.delete(call)) return;
+    call.isWanted = false;
+    if (call.options.onCancel === 'abandon') return;
     for (const worker of this.#workers) {
-      if (worker.call !== call) continue;
-      worker.call = null;
-      if (call.options.onCancel === 'abandon') worker.abandoned = true;
-      else {
-        this.#dismiss(worker);
-        this.#refill();
-      }
+      if (!worker.calls.includes(call)) continue;
+      // Only those that it has begun are left, and of these only the one that it does.
+      const back = this.#recall(worker);
+      worker.hear();
+      if (worker.calls[0] === call) this.#dismiss(worker);
+      this.#refill(back.filter((it) => it !== call));
       return;
     }
   }
 
-  /** A worker has gone: those who wait need another, and one is kept warm. */
-  #refill(): void {
-    if (this.#closed || (this.#waiting.size === 0 && this.#workers.size > 0)) return;
+  /** A worker has gone: those who wait may have another, and one is kept warm. */
+  #refill(back: Call[]): void {
+    if (this.#closed) return;
+    this.#takeBack(back);
+    if (this.#workers.size > 0) return;
     const worker = this.#more();
     if (worker !== null) this.#free(worker);
   }
@@ -155,33 +265,51 @@ export class Pool implements Listener {
   // ---- What workers say -----------------------------------------------------------------
 
   replied(worker: PoolWorker, reply: Reply): void {
-    if (!this.#workers.has(worker)) return;
-    const { call } = worker;
-    worker.call = null;
-    worker.abandoned = false;
+    const call = worker.calls.shift();
+    if (call === undefined) return;
+    const now = performance.now();
+    if (now - worker.busySince < QUICK) this.#quick.add(call.shipment);
+    else this.#quick.delete(call.shipment);
+    worker.busySince = now;
+    worker.isProven = true;
     // First the next call: the task that gets this reply may have one, too, and must stand behind those that wait.
-    this.#free(worker);
-    call?.settle(reply, worker.kind);
+    if (worker.calls.length === 0) this.#free(worker);
+    if (call.isWanted) call.settle(reply, worker.kind);
   }
 
   unsent(worker: PoolWorker, error: unknown): void {
-    const { call } = worker;
-    worker.call = null;
+    const call = worker.calls.shift()!;
     this.#free(worker);
-    call?.fail(notSent(call, error));
+    if (call.isWanted) call.fail(notSent(call, error));
   }
 
   ended(worker: PoolWorker, how: string, cause: unknown): void {
     if (!this.#workers.has(worker)) return;
     this.#forget(worker);
-    const { call } = worker;
-    worker.call = null;
-    if (call !== null) {
+    const back = worker.recall();
+    worker.hear();
+    // One that cannot even be started must not be started again and again for the same call; and what was moved is lost.
+    const mustFail = !worker.isProven || back[0]?.isMoving === true;
+    const call = worker.calls[0] ?? (mustFail ? back.shift() : undefined);
+    if (call === undefined) this.#complain(`A worker ${worker.kind} ${how} while it had nothing to do.`);
+    else if (call.isWanted) {
       call.fail(new EOFError(`The worker ${worker.kind} ${how} while it ran ${call.name}.`, { cause }));
-    } else this.#complain(`A worker ${worker.kind} ${how} while it had nothing to do.`);
-    // A worker that cannot even be started must not be started again and again.
-    if (call !== null || worker.idleSince > 0) this.#refill();
+    }
+    if (call !== undefined || worker.isProven) this.#refill(back);
   }
+}
+
+function hasRoom({ calls, depth, isProven }: PoolWorker): boolean {
+  return isProven && calls.length < depth && calls[0]?.isMoving !== true;
+}
+
+/** The one behind whose calls there is most room for another. */
+function leastBusy(workers: PoolWorker[]): PoolWorker | null {
+  let found: PoolWorker | null = null;
+  for (const worker of workers) {
+    if (hasRoom(worker) && (found === null || worker.calls.length < found.calls.length)) found = worker;
+  }
+  return found;
 }
 
 function notSent(call: Call, error: unknown): TypeError {

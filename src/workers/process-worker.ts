@@ -7,7 +7,7 @@ import type { Call } from './call.ts';
 import { farScript, nodeOptions } from './far/script.ts';
 import type { Reply } from './message.ts';
 import { mainScript } from './travel/main-script.ts';
-import type { Listener, PoolWorker } from './worker.ts';
+import { type Listener, PoolWorker } from './worker.ts';
 
 /** How long a process that was sent SIGTERM may take to end, in milliseconds. */
 const GRACE = 2000;
@@ -18,13 +18,10 @@ const killAll = (): void => {
   for (const child of alive) child.kill('SIGKILL');
 };
 
-export class ProcessWorker implements PoolWorker {
+export class ProcessWorker extends PoolWorker {
   readonly kind = 'process';
-  call: Call | null = null;
-  abandoned = false;
-  idleSince = 0;
+  readonly depth = 1;
   readonly #child: ChildProcess;
-  readonly #known = new Set<number>();
   readonly #gone: Promise<void>;
   #ready = false;
   #first: Call | null = null;
@@ -32,6 +29,7 @@ export class ProcessWorker implements PoolWorker {
   readonly #listener: Listener;
 
   constructor(listener: Listener) {
+    super();
     this.#listener = listener;
     // The script is longer than an argument may be: it comes as the first message.
     const options = [...nodeOptions(), '-e', "process.once('message', (script) => (0, eval)(script))"];
@@ -93,12 +91,20 @@ export class ProcessWorker implements PoolWorker {
   }
 
   #post(call: Call): void {
-    const { id, lasting } = call.shipment;
-    this.#child.send(call.message(this.#known.has(id) ? id : call.shipment, false), (error) => {
-      // That the other end has gone is told by its end.
-      void error;
-    });
-    if (lasting) this.#known.add(id);
+    this.post(call, false, (message) =>
+      this.#child.send(message, (error) => {
+        // That the other end has gone is told by its end.
+        void error;
+      }),
+    );
+  }
+
+  /** Its messages come as events only. */
+  hear(): void {}
+
+  /** It is sent one call at a time, which it may have begun. */
+  protected halt(): number {
+    return this.calls.length;
   }
 
   async kill(): Promise<void> {

@@ -5,11 +5,14 @@ import { createServer, type Socket } from 'node:net';
 import { Event, Lock, Queue, run, sleep, spawn, type Task } from 'curio';
 import { VirtualClock } from 'curio/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { listeningPorts } from '../../src/cli/attach/target.ts';
 import { Feed, type Message } from '../../src/cli/dashboard/feed.ts';
-import { connectToMonitor } from '../../src/cli/dashboard/link.ts';
 import { serveDashboard } from '../../src/cli/dashboard/server.ts';
+import { connectToMonitor } from '../../src/cli/link.ts';
+import { Curio } from '../kit/curio.ts';
 import { type Here, linkToHere } from '../kit/looking.ts';
 import { recorder } from '../kit/recorder.ts';
+import { Program } from '../kit/terminals.ts';
 import { thrownBy } from '../kit/virtual.ts';
 
 interface Reply {
@@ -226,7 +229,7 @@ describe('the line to a monitor', () => {
     const answers = await Promise.all(['ps', 'where 1', 'waiters'].map((command) => link.ask(command)));
     expect(answers.map(({ text }) => text)).toEqual(['ps', 'where 1', 'waiters']);
     expect(new Set(answers.map(({ data }) => data))).toEqual(new Set(['ä'.repeat(100_000)]));
-    link.close();
+    await link.close();
   });
 
   test('fails whoever still waits when it breaks, and whoever asks later', async () => {
@@ -245,4 +248,35 @@ describe('the line to a monitor', () => {
     const error = await thrownBy(connectToMonitor('127.0.0.2', port));
     expect(String(error)).toMatch(/No monitor answers at 127\.0\.0\.2:\d+ .*ECONNREFUSED.* CURIOMONITOR=1/);
   });
+});
+
+describe('curio dashboard', () => {
+  test.runIf(process.platform === 'linux')(
+    'looks into a process that nobody prepared, and leaves nothing behind',
+    { timeout: 120_000 },
+    async () => {
+      await using program = new Program('unprepared');
+      await program.says('up');
+      const pid = program.child.pid!;
+      const dashboard = new Curio(['dashboard', pid]);
+      const [, url] = await dashboard.says(/The dashboard is at (\S+)\n/);
+      const page = new URL(url!);
+      const events = await fetch(new URL(`/events${page.search}`, page));
+      const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      while (!text.endsWith('\n\n')) text += (await reader.read()).value;
+      expect(JSON.parse(text.split('\n')[0]!.slice('data: '.length))).toMatchObject({
+        pid,
+        tasks: [{ name: 'main' }, { name: 'napper' }, { name: 'waiter', waitingOn: 'Lock#1' }],
+      });
+      const headers = { 'x-curio-token': page.searchParams.get('token')! };
+      const ask = async (path: string, method = 'GET') =>
+        ((await (await fetch(new URL(path, page), { method, headers })).json()) as { text: string }).text;
+      expect(await ask('/where?id=2')).toMatch(/line \d+, in napper/);
+      expect(await ask('/cancel?id=3', 'POST')).toBe('Cancelling task 3');
+      dashboard.child.kill('SIGINT');
+      expect(await dashboard.over).toMatchObject({ code: 0, err: '' });
+      expect(listeningPorts(pid)).toEqual(new Set());
+    },
+  );
 });

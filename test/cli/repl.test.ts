@@ -102,9 +102,9 @@ describe('a session through a pipe', () => {
     );
     expect(err).not.toMatch(/error/);
     expect(out).toMatch(
-      /Task +State +Cycles +Timeout +Name\n(.*\n)+\d+ +TIME_SLEEP +1 +None +parent\n\d+ +TIME_SLEEP +1 +None +kid\n/,
+      /Task +State +Cycles +Timeout +Task\n(.*\n)+\d+ +TIME_SLEEP +1 +None +parent\n\d+ +TIME_SLEEP +1 +None +kid\n/,
     );
-    expect(out).toMatch(/\n +\d+ parent: TIME_SLEEP in sleep\(\), 1 turns\n +\d+ kid: TIME_SLEEP/);
+    expect(out).toMatch(/─ \d+ parent TIME_SLEEP\n.*└─ \d+ kid TIME_SLEEP\n/);
     expect(out).toMatch(/\ntrue\nUncaught RangeError: There is no task \d+\. ps\(\) lists those there are\./);
   });
 

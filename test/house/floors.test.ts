@@ -10,7 +10,7 @@ const floors = [
   ['kernel/'],
   ['traps.ts'],
   ['stall/'],
-  ['public/', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
+  ['public/', 'readiness.ts', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
   [
     'time.ts',
     'cancel.ts',
@@ -18,6 +18,7 @@ const floors = [
     'queue.ts',
     'local.ts',
     'group.ts',
+    'members.ts',
     'gather.ts',
     'signal.ts',
     'promise.ts',
@@ -25,7 +26,7 @@ const floors = [
   ['io/'],
   ['socket.ts', 'ssl/', 'file/', 'network.ts', 'subprocess/', 'channel/'],
   ['workers/', 'thread/', 'universal/'],
-  ['debug.ts', 'monitor/', 'recording/'],
+  ['debug.ts', 'debuggers.ts', 'monitor/', 'recording/'],
   ['run.ts'],
   ['index.ts', 'cli/', 'testing/'],
 ];

@@ -2,7 +2,7 @@
 // dashboard makes of the answers.
 
 import type { Task } from 'curio';
-import type { Link } from '../../src/cli/dashboard/link.ts';
+import type { Link } from '../../src/cli/link.ts';
 import { takeSnapshot } from '../../src/monitor/snapshot.ts';
 import { waitersOf } from '../../src/monitor/waiters.ts';
 import { requestCancel, tasksOf } from '../../src/traps.ts';
@@ -18,7 +18,7 @@ export function linkToHere(): Here {
   const here: Here = {
     asked,
     stuck: null,
-    close() {},
+    async close() {},
     async ask(line) {
       asked.push(line);
       const [command, argument] = line.split(' ');

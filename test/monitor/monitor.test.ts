@@ -110,6 +110,14 @@ describe('a task that spins', () => {
     expect(await terminal.typeUntil('ps', 'Task')).not.toMatch(/spinner|not moved/);
   });
 
+  test('is seen in whatever function it is stopped', async () => {
+    await using program = new Program('spinning', { args: ['clock'] });
+    await program.says('spinning\n');
+    using terminal = await opened(await program.monitorPort());
+    const id = /task (\d+) 'spinner'/.exec(await terminal.typeUntil('ps', 'not moved'))![1];
+    for (let n = 0; n < 15; n++) expect(await terminal.type(`where ${id}`)).toMatch(/line \d+, in spinner\n/);
+  });
+
   test('uses the CPU, says top', async () => {
     await using program = new Program('spinning');
     await program.says('spinning\n');
@@ -322,6 +330,33 @@ describe('its life', () => {
       }
     });
     await terminal!.paper.ended();
+  });
+
+  test('CURIOMONITOR=1 in the environment is enough, and CURIOMONITOR_PORT says where', async () => {
+    const env = { CURIOMONITOR: '1', CURIOMONITOR_PORT: '0' };
+    await using program = new Program('unprepared', { env });
+    using terminal = new Terminal(await program.monitorPort());
+    expect(await terminal.answer()).toMatch(/Curio Monitor: \d tasks running/);
+    expect(await terminal.typeUntil('ps', 'LOCK_ACQUIRE')).toMatch(
+      /FUTURE_WAIT .* Monitor.monitor_task\n.* main\n/,
+    );
+  });
+
+  test('without that there is none, and a port that is none is said to be', async () => {
+    await using silent = new Program('unprepared', { env: { CURIOMONITOR: '0', CURIOMONITOR_PORT: '0' } });
+    await silent.says('up');
+    expect(silent.logged.text).toBe('');
+    await using wrong = new Program('unprepared', { env: { CURIOMONITOR: '1', CURIOMONITOR_PORT: 'http' } });
+    expect(await wrong.over).toMatchObject({ code: 1 });
+    expect(wrong.logged.text).toContain(
+      "TypeError: CURIOMONITOR_PORT is a port from 0 to 65535, not 'http'.",
+    );
+  });
+
+  test('who waits for its address gets it, also when nothing else keeps the process alive', async () => {
+    await using program = new Program('monitor-address');
+    expect(await program.over).toMatchObject({ code: 0 });
+    expect(program.said.text).toMatch(/^127\.0\.0\.1 \d+\n$/);
   });
 
   test('ps() and where() tell the program itself', async () => {

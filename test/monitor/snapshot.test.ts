@@ -3,7 +3,7 @@
 import { Kernel, Lock, Queue, sleep, spawn, TaskGroup, timeoutAfter } from 'curio';
 import { VirtualClock } from 'curio/testing';
 import { expect, test } from 'vitest';
-import { takeSnapshot } from '../../src/monitor/snapshot.ts';
+import { packSnapshot, takeSnapshot, unpackSnapshot } from '../../src/monitor/snapshot.ts';
 
 async function sleeper() {
   await sleep(100);
@@ -24,7 +24,9 @@ test('a snapshot says what each task is, how it is, and what it waits for', asyn
     const group = new TaskGroup();
     const tasks = [await group.spawn(sleeper), await group.spawn(getter), await spawn(locker)] as const;
     await sleep(10);
-    const { tasks: found, running, pid } = takeSnapshot(kernel);
+    const snapshot = takeSnapshot(kernel);
+    expect(unpackSnapshot(structuredClone(packSnapshot(snapshot)))).toEqual(snapshot);
+    const { tasks: found, running, pid } = snapshot;
     const [main, first, second, third] = structuredClone(found);
     expect(pid).toBe(process.pid);
     expect(running).toBe(main!.id);

@@ -19,7 +19,7 @@ import {
 } from 'curio';
 import { VirtualClock } from 'curio/testing';
 import { describe, expect, test } from 'vitest';
-import { waitersOf, waitersText } from '../../src/monitor/waiters.ts';
+import { waitersOf } from '../../src/monitor/waiters.ts';
 import { recorder } from '../kit/recorder.ts';
 import { noisily, thrownBy } from '../kit/virtual.ts';
 
@@ -37,7 +37,7 @@ class Living extends Activation {
   }
   /** The lines of the report, task and object numbers made comparable. */
   lines(): string[] {
-    return unnumbered(waitersText(this.graph()));
+    return unnumbered(this.graph().text);
   }
 }
 

@@ -21,6 +21,10 @@ await run({ logger: quiet }, async () => {
     () => new Queue().get(),
     () => wait(new Promise(() => {})),
     () => timeoutAfter(0.001, sleep, 1000),
+    () =>
+      timeoutAfter(1, () => {
+        throw new Error('before it waited for anything');
+      }),
     () => gather([() => sleep(1000)]),
     () => taskGroup(async (group) => void (await group.spawn(() => sleep(1000)))),
     () => new Lock().release(),

@@ -142,7 +142,8 @@ describe('a timeout', () => {
           );
         }
       };
-      attempt(0.01, 1000);
+      // Long enough for the thread to be in the inner one by then.
+      attempt(1, 1000);
       attempt(1000, 0.01);
       return names;
     });

@@ -3,8 +3,11 @@
  * that is caught in a loop.
  */
 
+import { Commands } from '../../monitor/commands.ts';
 import type { Answered, Stall, WatchThread } from '../../stall/guest.ts';
 import { deskCall, deskReply, type Held, Holder, within } from '../../stall/hold.ts';
+import { type Samples, sampleRunning } from '../../stall/samples.ts';
+import type { Link } from '../link.ts';
 import { Inspector } from './inspector.ts';
 import { NotAttachable } from './target.ts';
 
@@ -17,14 +20,27 @@ const CHANCES = 8;
 const TASK = 0;
 const TURNS = 1;
 
+/** Milliseconds between two looks at who runs: each interrupts the process for a moment. */
+const SAMPLE = 10;
+
+interface Pulse {
+  /** The task whose turn it is; 0 for none. */
+  task: number;
+  turns: number;
+}
+
 export class Attached implements WatchThread {
+  readonly pid: number;
   readonly #inspector: Inspector;
   readonly #desk: number;
   readonly #holder: Holder;
+  /** How many turns there had been, and when that was last seen to change. */
+  #turns = 0;
+  #moved = performance.now();
   #stall: Stall | null = null;
-  readonly #since = performance.now();
 
-  private constructor(inspector: Inspector, desk: number, library: string) {
+  private constructor(pid: number, inspector: Inspector, desk: number, library: string) {
+    this.pid = pid;
     this.#inspector = inspector;
     this.#desk = desk;
     this.#holder = new Holder(
@@ -35,14 +51,25 @@ export class Attached implements WatchThread {
     );
   }
 
-  /** Attaches for as long as `work` takes. @throws NotAttachable */
-  static async to<T>(pid: number, work: (thread: Attached) => Promise<T>): Promise<T> {
+  /** @throws NotAttachable */
+  static async to(pid: number): Promise<Attached> {
     const inspector = await Inspector.of(pid);
     try {
-      return await work(await Attached.#find(pid, inspector));
-    } finally {
+      return await Attached.#find(pid, inspector);
+    } catch (error) {
       await inspector.close();
+      throw error;
     }
+  }
+
+  /** Takes leave: the process is as it was before. */
+  close(): Promise<void> {
+    return this.#inspector.close();
+  }
+
+  /** Why nothing can be asked any more; null as long as it can. */
+  get over(): Error | null {
+    return this.#inspector.over;
   }
 
   /** Which of the copies of Curio in the process has run a kernel. */
@@ -57,27 +84,40 @@ export class Attached implements WatchThread {
       const library = await evaluate(inspector, deskCall(desk, 'ask', 'library', []))
         .then(deskReply)
         .then(undefined, none);
-      if (library !== null) return new Attached(inspector, desk, library as string);
+      if (library !== null) return new Attached(pid, inspector, desk, library as string);
     }
     const why = copies === 0 ? 'its main thread has not loaded it' : 'no kernel has run in its main thread';
     throw new NotAttachable(`Process ${pid} does not run Curio: ${why}.`);
   }
 
   async ask(question: string, ...args: unknown[]): Promise<Answered> {
+    let pulse = await this.#pulse();
+    // A loop answers only when it ends, and its process keeps every question until then.
+    if (this.#stall !== null && pulse !== null && pulse.task !== 0) return this.#stuck(pulse);
     const answered = this.tell(question, ...args).then((value) => ({ value }));
-    let before = await this.#pulse();
     for (let chance = 1; ; chance++) {
       const answer = await within(PATIENCE, answered);
-      if (answer !== null) return answer;
-      const now = await this.#pulse();
-      if (now === null || now[TURNS] !== before?.[TURNS]) chance = 0;
-      else if (now[TASK] !== 0 || chance >= CHANCES) break;
-      before = now;
-      if (now === null) break;
+      if (answer !== null) {
+        this.#moves();
+        return answer;
+      }
+      const before = pulse;
+      pulse = await this.#pulse();
+      if (pulse === null) break;
+      if (pulse.turns !== before?.turns) chance = 0;
+      else if (pulse.task !== 0 || chance >= CHANCES) break;
     }
     answered.then(undefined, none);
-    const seconds = (performance.now() - this.#since) / 1000;
-    this.#stall = { task: before?.[TASK] ?? 0, seconds };
+    return this.#stuck(pulse);
+  }
+
+  #moves(): void {
+    this.#moved = performance.now();
+    this.#stall = null;
+  }
+
+  #stuck(pulse: Pulse | null): { stuck: Stall } {
+    this.#stall = { task: pulse?.task ?? 0, seconds: (performance.now() - this.#moved) / 1000 };
     return { stuck: this.#stall };
   }
 
@@ -89,24 +129,35 @@ export class Attached implements WatchThread {
     return this.#holder.hold(work);
   }
 
-  stall(): Stall | null {
-    return this.#stall;
-  }
-
-  running(): number {
-    return this.#stall?.task ?? 0;
-  }
-
-  turns(): number {
-    return 0;
+  sample(ms: number): Promise<Samples> {
+    return sampleRunning(ms, SAMPLE, async () => (await this.#pulse())?.task ?? null);
   }
 
   /** At once, also while the thread is in a loop; null in a call that is not JavaScript. */
-  async #pulse(): Promise<number[] | null> {
+  async #pulse(): Promise<Pulse | null> {
     const asked = evaluate(this.#inspector, deskCall(this.#desk, 'ask', 'pulse', [])).then(deskReply);
     asked.then(undefined, none);
-    return within(PATIENCE, asked) as Promise<number[] | null>;
+    const words = (await within(PATIENCE, asked)) as number[] | null;
+    if (words === null) return null;
+    const pulse = { task: words[TASK] as number, turns: words[TURNS] as number };
+    if (pulse.turns !== this.#turns) this.#moves();
+    this.#turns = pulse.turns;
+    return pulse;
   }
+}
+
+/** Attaches to a process, which answers the monitor's commands then. @throws NotAttachable */
+export async function attach(pid: number): Promise<Link> {
+  const thread = await Attached.to(pid);
+  const commands = new Commands(thread);
+  return {
+    async ask(command) {
+      const answer = await commands.run(command);
+      if (thread.over !== null) throw thread.over;
+      return answer;
+    },
+    close: () => thread.close(),
+  };
 }
 
 /** Waits for a promise only if told to: a thread in a loop would never say that what is none has settled. */

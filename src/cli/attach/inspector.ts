@@ -5,7 +5,7 @@
 
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Talk, within } from '../../stall/hold.ts';
+import type { Talk } from '../../stall/hold.ts';
 import { checkTarget, listeningPorts, NotAttachable } from './target.ts';
 import { WebSocketClient } from './web-socket.ts';
 
@@ -14,6 +14,21 @@ const START = 5000;
 /** And in which it must have stopped it again. */
 const STOP = 2000;
 const LOOK = 20;
+
+/** Milliseconds between two signs of life, and after how many without one the process stops its inspector by itself. */
+const SIGN = 5000;
+const LEASH = 30_000;
+
+// What is evaluated in the process. It keeps what it needs in a property of its global object, until it takes leave.
+const PLACE = `globalThis[Symbol.for('curio.inspected')]`;
+const ARRIVE = `void (${PLACE} = { seen: Date.now(), leash: setInterval(() => {
+  if (Date.now() - ${PLACE}.seen < ${LEASH}) return;
+  clearInterval(${PLACE}.leash);
+  delete ${PLACE};
+  process._debugEnd();
+}, ${SIGN}).unref() })`;
+const STAY = `void (${PLACE} && (${PLACE}.seen = Date.now()))`;
+const LEAVE = `clearInterval(${PLACE}?.leash), delete ${PLACE}, process._debugEnd()`;
 
 interface Reply {
   id?: number;
@@ -38,6 +53,7 @@ export class Inspector implements Talk {
   readonly #listeners: { event: string; hear: (params: unknown) => void }[] = [];
   #last = 0;
   #over = false;
+  #holding: NodeJS.Timeout | undefined;
 
   private constructor(pid: number, port: number, ours: boolean, line: WebSocketClient) {
     this.#pid = pid;
@@ -46,6 +62,10 @@ export class Inspector implements Talk {
     this.#line = line;
     line.onMessage = (text) => this.#hear(JSON.parse(text) as Reply);
     line.onClose = () => this.#end();
+    if (!ours) return;
+    // Should this command be killed, the inspector is not to stay open for ever.
+    this.#tell(ARRIVE);
+    this.#holding = setInterval(() => this.#tell(STAY), SIGN).unref();
   }
 
   /** @throws NotAttachable */
@@ -53,6 +73,11 @@ export class Inspector implements Talk {
     checkTarget(pid);
     const { port, path, ours } = await start(pid);
     return new Inspector(pid, port, ours, await WebSocketClient.connect(port, path));
+  }
+
+  /** Why nothing can be asked any more; null as long as it can. */
+  get over(): NotAttachable | null {
+    return this.#over ? this.#gone() : null;
   }
 
   post(method: string, params: object = {}): Promise<unknown> {
@@ -74,18 +99,23 @@ export class Inspector implements Talk {
 
   /** Takes leave. An inspector that was started for this is stopped. */
   async close(): Promise<void> {
+    clearInterval(this.#holding);
     if (!this.#over && this.#ours) {
-      // Not at once: Node 26 can crash when its inspector is stopped from inside a call of the inspector's. So that of a thread in
-      // a loop is stopped when the loop ends.
-      const stop = `void setImmediate(() => process._debugEnd())`;
-      await within(
-        STOP,
-        this.post('Runtime.evaluate', { expression: stop }).then(undefined, () => {}),
-      );
+      this.#tell(LEAVE);
+      // It is for the inspector to hang up: Node crashes when both sides do at the same time.
+      await this.#stops();
     }
     this.#line.close();
+  }
+
+  /** Nobody waits for an answer: there is none when this ends the inspector. */
+  #tell(expression: string): void {
+    this.post('Runtime.evaluate', { expression }).then(undefined, () => {});
+  }
+
+  async #stops(): Promise<void> {
     const deadline = performance.now() + STOP;
-    while (this.#ours && performance.now() < deadline && stillListens(this.#pid, this.#port))
+    while (performance.now() < deadline && (!this.#over || stillListens(this.#pid, this.#port)))
       await sleep(LOOK);
   }
 

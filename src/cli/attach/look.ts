@@ -3,10 +3,10 @@
  * that says, and leave.
  */
 
+import { constants } from 'node:os';
 import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { CurioError } from '../../errors.ts';
-import { Commands } from '../../monitor/commands.ts';
-import { Attached } from './attached.ts';
+import { visit } from '../visit.ts';
 
 const HELP =
   '\nThe process need not have been prepared. It must be of the same user, on this\n' +
@@ -29,9 +29,16 @@ export function numberFrom(text: string): number {
 
 /** Prints what the monitor's command `line` says about the process. */
 export async function look(pid: number, line: string, { json = false }: { json?: boolean }): Promise<void> {
-  const { text, data } = await Attached.to(pid, (thread) => new Commands(thread).run(line));
-  const { error } = data as { error?: string };
-  if (error !== undefined || /^No task \d+$/.test(text))
-    throw new CurioError(error ?? `${text} in process ${pid}`);
-  console.log(json ? JSON.stringify(data, null, 2) : text);
+  await visit({ pid }, async (link, interrupted) => {
+    const answer = await Promise.race([link.ask(line), interrupted]);
+    if (typeof answer === 'string') {
+      process.exitCode = 128 + constants.signals[answer];
+      return;
+    }
+    const { text, data } = answer;
+    const { error } = data as { error?: string };
+    if (error !== undefined || /^No task \d+$/.test(text))
+      throw new CurioError(error ?? `${text} in process ${pid}`);
+    console.log(json ? JSON.stringify(data, null, 2) : text);
+  });
 }

@@ -4,7 +4,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Answer, Link } from './link.ts';
+import type { Answer, Link } from '../link.ts';
 
 /** A task as the monitor describes it. */
 export interface Task {
@@ -78,7 +78,8 @@ export class Feed {
       this.#last = message;
       for (const page of this.#pages) page(message);
       if ('lost' in message) break;
-      const took = performance.now() - began;
+      // A kernel that is stuck loses nothing.
+      const took = message.stuck === null ? performance.now() - began : 0;
       await new Promise((resolve) => setTimeout(resolve, Math.max(PERIOD, took / SHARE - took)));
     }
     this.#looking = false;

@@ -3,6 +3,8 @@
  * rows on one canvas; what is known of the task that was clicked. Plain JavaScript as browsers have it, sent as it is.
  */
 
+import { FAMILIES } from '../families.ts';
+
 export const SCRIPT = String.raw`
 'use strict';
 const ROW = 22, WINDOW = 60, OVERSCAN = 6, KEPT = 240;
@@ -15,9 +17,7 @@ const tasks = new Map();
 let waits = new Map(), circles = [], now = 0, offset = 0, running = null, stuck = null, order = [], depth = new Map(), place = new Map();
 let chosen = null, stateFilter = null, textFilter = '', paused = false, dirtyOrder = true, dirty = true, pid = null, detailOf = null;
 
-const FAMILY = { RUNNING: 'RUNNING', READY: 'READY', TIME_SLEEP: 'TIME_SLEEP', TASK_JOIN: 'TASK_JOIN', READ_WAIT: 'IO', WRITE_WAIT: 'IO',
-  LOCK_ACQUIRE: 'LOCK', SEMA_ACQUIRE: 'LOCK', QUEUE_GET: 'QUEUE', QUEUE_PUT: 'QUEUE', QUEUE_JOIN: 'QUEUE', EVENT_WAIT: 'EVENT', COND_WAIT: 'EVENT',
-  PROMISE_WAIT: 'PROMISE', FUTURE_WAIT: 'PROMISE', SIGNAL_WAIT: 'SIGNAL' };
+const FAMILY = ${JSON.stringify(FAMILIES)};
 const family = (state) => FAMILY[state] || 'EVENT';
 let palette = {};
 function readPalette() {

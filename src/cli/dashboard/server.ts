@@ -6,8 +6,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Link } from '../link.ts';
 import { Feed } from './feed.ts';
-import type { Link } from './link.ts';
 import { page } from './page.ts';
 
 /** A dashboard that runs. */

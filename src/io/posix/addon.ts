@@ -5,6 +5,7 @@
 
 import { join } from 'node:path';
 import type { Posix } from '../../../native/posix.js';
+import { ownUrl } from '../../base/own-file.ts';
 import { packageRoot } from '../../base/package.ts';
 
 export type { NativeAddress, Posix } from '../../../native/posix.js';
@@ -35,7 +36,7 @@ export function loadAddon(): Loaded {
   const failures: string[] = [];
   for (const { file, origin } of found) {
     try {
-      const addon = loader().createRequire(import.meta.url)(file) as Posix;
+      const addon = loader().createRequire(ownUrl(import.meta.url))(file) as Posix;
       // What an addon exports is a slow kind of object; a copy is a fast one.
       return { posix: { ...addon }, file, origin };
     } catch (error) {

@@ -4,7 +4,7 @@
  * number is given to something else.
  */
 
-import type { Readiness } from '../../traps.ts';
+import type { Readiness } from '../../readiness.ts';
 import type { Direction } from '../driver.ts';
 import { HeldSlot } from '../held.ts';
 import type { Posix } from './addon.ts';

@@ -2,7 +2,7 @@
  * The posix driver: makes handles out of the addon's system calls.
  */
 
-import type { Readiness } from '../../traps.ts';
+import type { Readiness } from '../../readiness.ts';
 import { SO_DOMAIN, SO_PROTOCOL, SO_TYPE, SOL_SOCKET } from '../constants.ts';
 import type { Driver, Handle } from '../driver.ts';
 import { FileDescriptorHandle } from '../portable/file.ts';

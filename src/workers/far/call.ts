@@ -3,16 +3,16 @@
  */
 
 import { isMainThread, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { looksOf } from '../../base/bell.ts';
 import { Patience } from '../../base/patience.ts';
-import type { CallMessage, Reply } from '../message.ts';
+import { BEGUN, type CallMessage, type Reply, SENT } from '../message.ts';
 import { tellMainScript } from '../travel/main-script.ts';
 import { answer, unclonable } from './answer.ts';
 import { printAtOnce } from './console.ts';
 
 interface Outfit {
   port: MessagePort;
-  /** Counts the calls that have been sent. */
-  sent: Int32Array;
+  counts: Int32Array;
   main: string | null;
 }
 
@@ -24,11 +24,14 @@ const NAP = 2;
 /** How long calls may follow each other without the event loop having had a turn, in milliseconds. */
 const ROW = 25;
 
-function serveThread({ port, sent, main }: Outfit): void {
+function serveThread({ port, counts, main }: Outfit): void {
   tellMainScript(main);
   printAtOnce();
   const patience = new Patience();
-  let done = 0;
+  let received = 0;
+  /** A call waits for a promise; those behind it wait for that. */
+  let isPending = false;
+  const behind: CallMessage[] = [];
 
   const reply = (outcome: Reply, call: CallMessage): void => {
     try {
@@ -39,12 +42,18 @@ function serveThread({ port, sent, main }: Outfit): void {
     }
   };
 
-  /** Does a call; true if it is over and another may be looked for. */
+  /** Does a call, unless it has been taken back. True if another may be looked for. */
   const serve = (call: CallMessage): boolean => {
-    done++;
+    const before = received++;
+    if (Atomics.compareExchange(counts, BEGUN, before, received) !== before) return true;
     const outcome = answer(call);
     if (outcome instanceof Promise) {
-      void outcome.then((it) => reply(it, call));
+      isPending = true;
+      void outcome.then((it) => {
+        reply(it, call);
+        isPending = false;
+        while (!isPending && behind.length > 0) serve(behind.shift()!);
+      });
       return false;
     }
     reply(outcome, call);
@@ -52,20 +61,21 @@ function serveThread({ port, sent, main }: Outfit): void {
   };
 
   const comes = (): boolean => {
-    const looks = patience.begin();
-    for (let look = 0; look < looks && Atomics.load(sent, 0) === done; look++);
-    const came = Atomics.wait(sent, 0, done, NAP) !== 'timed-out';
+    const looks = looksOf(patience);
+    for (let look = 0; look < looks && Atomics.load(counts, SENT) === received; look++);
+    const came = Atomics.wait(counts, SENT, received, NAP) !== 'timed-out';
     if (came) patience.end();
     return came;
   };
 
   port.on('message', (first: CallMessage) => {
+    if (isPending) return void behind.push(first);
     const until = performance.now() + ROW;
-    let again = serve(first);
-    while (again && performance.now() < until && comes()) {
+    let linger = serve(first);
+    while (!isPending && performance.now() < until) {
       const next = receiveMessageOnPort(port) as { message: CallMessage } | undefined;
-      if (next === undefined) return;
-      again = serve(next.message);
+      if (next !== undefined) linger = serve(next.message);
+      else if (!linger || !comes()) return;
     }
   });
 }

@@ -2,6 +2,7 @@
  * What a new thread or process is started with. It must not know what the script then does.
  */
 
+import { ownUrl } from '../../base/own-file.ts';
 import { built } from './built.ts';
 
 /** The far sides there are, and where they are in the sources. */
@@ -12,7 +13,7 @@ const entries = {
 
 /** A CommonJS script for `new Worker(script, { eval: true })`, or `node -e`. */
 export function farScript(entry: keyof typeof entries): string {
-  return built?.(entry) ?? fromSource(new URL(entries[entry], import.meta.url));
+  return built?.(entry) ?? fromSource(new URL(entries[entry], ownUrl(import.meta.url)));
 }
 
 /** Runs a file of the sources: by the hooks this process was started with, by Node itself, or by tsx. */

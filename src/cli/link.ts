@@ -1,9 +1,10 @@
 /*
- * The line to a monitor: commands as JSON, one a line, and their answers in the same order. It must not know what they mean.
+ * The line to whoever answers the monitor's commands; to a monitor they go as JSON, one a line, and their answers come in the same
+ * order. It must not know what they mean.
  */
 
 import { connect, type Socket } from 'node:net';
-import { ConnectionError } from '../../errors.ts';
+import { ConnectionError } from '../errors.ts';
 
 /** What a command gives. */
 export interface Answer {
@@ -14,7 +15,8 @@ export interface Answer {
 /** Whoever answers the monitor's commands. */
 export interface Link {
   ask(command: string): Promise<Answer>;
-  close(): void;
+  /** Takes leave; nothing of it is left behind when that settles. */
+  close(): Promise<void>;
 }
 
 interface Question {
@@ -22,7 +24,7 @@ interface Question {
   reject(error: Error): void;
 }
 
-/** Connects to a monitor. @throws ConnectionError if none listens there, or it wants another token */
+/** Connects to a monitor. @throws ConnectionError if none listens there, or what listens ends at once */
 export function connectToMonitor(host: string, port: number, token?: string): Promise<Link> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port });
@@ -47,6 +49,8 @@ class MonitorLink implements Link {
   readonly #socket: Socket;
   readonly #questions: Question[] = [];
   #pieces: string[] = [];
+  /** What it said last that was no answer. */
+  #said = '';
   #over: Error | null = null;
 
   constructor(socket: Socket) {
@@ -54,7 +58,7 @@ class MonitorLink implements Link {
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.#read(text));
     socket.on('error', (error) => this.#end(error));
-    socket.on('close', () => this.#end(new ConnectionError('The monitor has closed the connection.')));
+    socket.on('close', () => this.#end(new ConnectionError(this.#farewell())));
   }
 
   ask(command: string): Promise<Answer> {
@@ -65,8 +69,14 @@ class MonitorLink implements Link {
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#socket.destroy();
+  }
+
+  #farewell(): string {
+    return this.#said.includes('That is not the token.')
+      ? 'The monitor wants a token, which its program has logged: CURIOMONITOR_TOKEN=… in the environment.'
+      : 'The monitor has closed the connection.';
   }
 
   #read(text: string): void {
@@ -76,8 +86,8 @@ class MonitorLink implements Link {
     for (const next of lines.slice(1)) {
       const line = this.#pieces.join('');
       this.#pieces = [next];
-      // What is said to people before the first answer.
       if (line.startsWith('{')) this.#answer(line);
+      else this.#said = line;
     }
   }
 
