@@ -64,9 +64,10 @@ function caught(): Caught {
 function cancel(id: number): Outcome {
   const record = find(id);
   if (record === undefined) return 'unknown';
-  const reason = new TaskCancelled(undefined, {
-    cause: new Error('Somebody cancelled the task in the monitor.'),
-  });
+  const cause = new Error('Somebody cancelled the task in the monitor.');
+  const reason = new TaskCancelled(undefined, { cause });
+  // How the order came here says nothing to those who read it in the log.
+  for (const error of [cause, reason]) error.stack = String(error);
   return requestCancel(record, reason, null) ? 'done' : 'asked before';
 }
 
@@ -75,7 +76,9 @@ const REASON = 'Somebody killed the task in the monitor.';
 function kill(id: number): Outcome {
   const record = find(id);
   if (record === undefined) return 'unknown';
-  return killTask(record, new TaskKilled(REASON)) ? 'done' : 'ended';
+  const killed = new TaskKilled(REASON);
+  killed.stack = String(killed);
+  return killTask(record, killed) ? 'done' : 'ended';
 }
 
 /** Whether the stack at hand is this task's; what is on it is about to be thrown away then. */

@@ -6,16 +6,32 @@
 import { TaskKilled } from '../errors.ts';
 import { killTask, mendKernels, outsideTasks, type TaskRecord } from '../traps.ts';
 
+/** Frames of a stack, those of the order included. */
+const DEEP = 40;
+
 /** The task will have ended by the next turn of the event loop. To be called on the stack that is then thrown away. */
 export function condemn(task: TaskRecord, reason: string, done: () => void = () => {}): void {
+  const killed = killedHere(reason);
   outsideTasks(() => {
     setImmediate(() => {
       mendKernels();
-      killTask(task, new TaskKilled(reason));
+      killTask(task, killed);
       done();
     });
   });
   forgetAsyncIds();
+}
+
+/** Where the loop is, as if it had thrown that itself: what lies above is only how the order came there. */
+function killedHere(reason: string): TaskKilled {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = DEEP;
+  const killed = new TaskKilled(reason);
+  Error.stackTraceLimit = stackTraceLimit;
+  const lines = String(killed.stack).split('\n');
+  const order = lines.map((line) => line.includes('<anonymous>:')).lastIndexOf(true);
+  killed.stack = [String(killed), ...lines.slice(order + 1)].join('\n');
+  return killed;
 }
 
 /**

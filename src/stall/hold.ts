@@ -6,7 +6,7 @@
 import { Session } from 'node:inspector';
 
 /** How long to wait for the main thread to stop. Code that is not JavaScript does not. */
-const STOP = 1000;
+const STOP = 2000;
 /** And for it to go on. */
 const GO = 1000;
 /** So often another moment is looked for when it was stopped inside Curio itself. */

@@ -51,6 +51,7 @@ describe("the tutorial's session", () => {
     await terminal.paper.ended();
     expect(await program.over).toMatchObject({ code: 1 });
     expect(program.logged.text).toContain("TaskError: Task(id=3, name='kid') was cancelled");
+    expect(program.logged.text).toMatch(/Somebody cancelled the task in the monitor\.\]?\n(?! *at )/);
     expect(program.said.text).not.toContain('Leaving!');
   });
 
@@ -107,6 +108,9 @@ describe('a task that spins', () => {
     await client.paper.until((text) => (text === 'hello' ? text : null), 'an echo');
     await program.says('a promise settled meanwhile');
     expect(program.said.text).toContain('joined: TaskKilled');
+    expect(program.logged.text).toMatch(
+      /TaskKilled: Somebody killed the task in the monitor\.\n {4}at spinner \(.*spinning\.ts:\d+:\d+\)\n/,
+    );
     expect(await terminal.typeUntil('ps', 'Task')).not.toMatch(/spinner|not moved/);
   });
 

@@ -36,8 +36,9 @@ describe('timeoutAfter({ hard: true })', () => {
         const other = await spawn(async () =>
           wait(new Promise((resolve) => setTimeout(resolve, 30, 'settled'))),
         );
-        const error = await timeoutAfter({ hard: true }, 0.1, async () => {
-          await sleep(0.02);
+        // Long enough for a busy machine to reach the loop before.
+        const error = await timeoutAfter({ hard: true }, 0.5, async () => {
+          await sleep(0);
           forEver();
         }).catch((caught: unknown) => caught);
         expect(error).toBeInstanceOf(TaskTimeout);

@@ -10,9 +10,9 @@ import { checkTarget, listeningPorts, NotAttachable } from './target.ts';
 import { WebSocketClient } from './web-socket.ts';
 
 /** Milliseconds in which Node must have started its inspector. It cannot while it is in a call that is not JavaScript. */
-const START = 5000;
+const START = 10_000;
 /** And in which it must have stopped it again. */
-const STOP = 2000;
+const STOP = 5000;
 const LOOK = 20;
 
 /** Milliseconds between two signs of life, and after how many without one the process stops its inspector by itself. */
