@@ -8,18 +8,29 @@ import { Patience } from './patience.ts';
 /** How long it goes round, in milliseconds. */
 const MOMENT = 0.05;
 
+/** A round that took so long was held up, by this thread's own work or because others want the core: it leaves them alone for a while. */
+const HELD_UP = 0.5;
+const WHILE = 50;
+
 let until = 0;
+let notBefore = 0;
+let last = 0;
 let isRound = false;
 
 const round = (): void => {
-  isRound = performance.now() < until;
+  const now = performance.now();
+  if (now - last > HELD_UP) notBefore = now + WHILE;
+  last = now;
+  isRound = now < until && now >= notBefore;
   if (isRound) setImmediate(round);
 };
 
-function goRound(): void {
-  until = performance.now() + MOMENT;
+function goRound(now: number): void {
+  if (now < notBefore) return;
+  until = now + MOMENT;
   if (isRound) return;
   isRound = true;
+  last = now;
   setImmediate(round);
 }
 
@@ -35,7 +46,7 @@ export class Lookout {
     this.#asked = performance.now();
     // What took long the last time is not worth it.
     this.#isWaiting = this.#took < 2 * MOMENT;
-    if (this.#isWaiting && this.#patience.begin()) goRound();
+    if (this.#isWaiting && this.#patience.begin()) goRound(this.#asked);
   }
 
   /** It has come. */
