@@ -9,20 +9,31 @@ import { Patience } from './patience.ts';
 const MOMENT = 0.05;
 const ROUNDS = 100;
 
+/** A round that took so long was held up, by this thread's own work or because others want the core: it leaves them alone for a while. */
+const HELD_UP = 0.5;
+const WHILE = 50;
+
 let until = 0;
+let notBefore = 0;
+let last = 0;
 let rounds = 0;
 let isRound = false;
 
 const round = (): void => {
-  isRound = ++rounds < ROUNDS && performance.now() < until;
+  const now = performance.now();
+  if (now - last > HELD_UP) notBefore = now + WHILE;
+  last = now;
+  isRound = ++rounds < ROUNDS && now < until && now >= notBefore;
   if (isRound) setImmediate(round);
 };
 
-function goRound(): void {
-  until = performance.now() + MOMENT;
+function goRound(now: number): void {
+  if (now < notBefore) return;
+  until = now + MOMENT;
   rounds = 0;
   if (isRound) return;
   isRound = true;
+  last = now;
   setImmediate(round);
 }
 
@@ -38,7 +49,7 @@ export class Lookout {
     this.#asked = performance.now();
     // What took long the last time is not worth it.
     this.#isWaiting = this.#took < 2 * MOMENT;
-    if (this.#isWaiting && this.#patience.begin()) goRound();
+    if (this.#isWaiting && this.#patience.begin()) goRound(this.#asked);
   }
 
   /** It has come. */
