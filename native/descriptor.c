@@ -20,17 +20,19 @@ static napi_value fd_close(napi_env env, napi_callback_info info) {
   return result(env, closed);
 }
 
+// Two arguments: a descriptor, and what is to be or not to be with it.
+static bool read_switch(napi_env env, napi_value *args, int32_t *fd, bool *on) {
+  if (!read_int(env, args[0], "fd", fd)) return false;
+  return napi_get_value_bool(env, args[1], on) == napi_ok || wrong_type(env, "on", "a boolean");
+}
+
 // Discussion: a worker thread that is terminated runs no more JavaScript, and its descriptors belong
 // to the process, which lives on. So somebody else has to know which they were.
 static napi_value fd_close_at_exit(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   int32_t fd;
   bool on;
-  if (!read_int(env, args[0], "fd", &fd)) return NULL;
-  if (napi_get_value_bool(env, args[1], &on) != napi_ok) {
-    wrong_type(env, "on", "a boolean");
-    return NULL;
-  }
+  if (!read_switch(env, args, &fd, &on)) return NULL;
   if (fd < 0) return number(env, -EBADF);
   size_t byte = (size_t)fd / 8;
   uint8_t bit = (uint8_t)(1u << (fd % 8));
@@ -83,11 +85,7 @@ static napi_value fd_nonblocking(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   int32_t fd;
   bool on;
-  if (!read_int(env, args[0], "fd", &fd)) return NULL;
-  if (napi_get_value_bool(env, args[1], &on) != napi_ok) {
-    wrong_type(env, "on", "a boolean");
-    return NULL;
-  }
+  if (!read_switch(env, args, &fd, &on)) return NULL;
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0) return result(env, -1);
   int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;

@@ -208,25 +208,22 @@ static napi_value recv_message(napi_env env, napi_callback_info info) {
   return out;
 }
 
+static bool read_control_length(napi_env env, napi_value value, size_t *out) {
+  return read_size(env, value, "length", out) &&
+         (*out <= CONTROL_LIMIT || out_of_range(env, "length"));
+}
+
 static napi_value control_length(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   size_t length;
-  if (!read_size(env, args[0], "length", &length)) return NULL;
-  if (length > CONTROL_LIMIT) {
-    out_of_range(env, "length");
-    return NULL;
-  }
+  if (!read_control_length(env, args[0], &length)) return NULL;
   return number(env, (int32_t)CMSG_LEN(length));
 }
 
 static napi_value control_space(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   size_t length;
-  if (!read_size(env, args[0], "length", &length)) return NULL;
-  if (length > CONTROL_LIMIT) {
-    out_of_range(env, "length");
-    return NULL;
-  }
+  if (!read_control_length(env, args[0], &length)) return NULL;
   return number(env, (int32_t)CMSG_SPACE(length));
 }
 

@@ -61,70 +61,68 @@ static bool read_scratch_span(napi_env env, napi_value *args, Environment *home,
   return narrow(env, args, whole, out);
 }
 
-static napi_value recv_bytes(napi_env env, napi_callback_info info) {
-  ARGUMENTS(5);
+// A descriptor, where the bytes are to go or come from, and flags.
+typedef struct {
   int32_t fd, flags;
   Bytes span;
+} Transfer;
+
+static bool read_transfer(napi_env env, napi_value *args, Transfer *out) {
+  return read_int(env, args[0], "fd", &out->fd) && read_span(env, args + 1, &out->span) &&
+         read_optional_int(env, args[4], "flags", 0, &out->flags);
+}
+
+// The same with the scratch area, which need not be named.
+static bool read_scratch_transfer(napi_env env, napi_value *args, Environment *home, Transfer *out) {
+  return read_int(env, args[0], "fd", &out->fd) &&
+         read_scratch_span(env, args + 1, home, &out->span) &&
+         read_optional_int(env, args[3], "flags", 0, &out->flags);
+}
+
+static napi_value received(napi_env env, const Transfer *to) {
   ssize_t n;
-  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
-      !read_optional_int(env, args[4], "flags", 0, &flags)) {
-    return NULL;
-  }
-  RETRY(n, recv(fd, span.at, span.length, flags));
+  RETRY(n, recv(to->fd, to->span.at, to->span.length, to->flags));
   return result(env, n);
+}
+
+static napi_value sent(napi_env env, const Transfer *from) {
+  ssize_t n;
+  RETRY(n, send(from->fd, from->span.at, from->span.length, from->flags | MSG_NOSIGNAL));
+  return result(env, n);
+}
+
+static napi_value recv_bytes(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  Transfer to;
+  return read_transfer(env, args, &to) ? received(env, &to) : NULL;
 }
 
 static napi_value recv_scratch(napi_env env, napi_callback_info info) {
   ARGUMENTS(4);
-  int32_t fd, flags;
-  Bytes span;
-  ssize_t n;
-  if (!read_int(env, args[0], "fd", &fd) || !read_scratch_span(env, args + 1, home, &span) ||
-      !read_optional_int(env, args[3], "flags", 0, &flags)) {
-    return NULL;
-  }
-  RETRY(n, recv(fd, span.at, span.length, flags));
-  return result(env, n);
+  Transfer to;
+  return read_scratch_transfer(env, args, home, &to) ? received(env, &to) : NULL;
 }
 
 static napi_value send_bytes(napi_env env, napi_callback_info info) {
   ARGUMENTS(5);
-  int32_t fd, flags;
-  Bytes span;
-  ssize_t n;
-  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
-      !read_optional_int(env, args[4], "flags", 0, &flags)) {
-    return NULL;
-  }
-  RETRY(n, send(fd, span.at, span.length, flags | MSG_NOSIGNAL));
-  return result(env, n);
+  Transfer from;
+  return read_transfer(env, args, &from) ? sent(env, &from) : NULL;
 }
 
 static napi_value send_scratch(napi_env env, napi_callback_info info) {
   ARGUMENTS(4);
-  int32_t fd, flags;
-  Bytes span;
-  ssize_t n;
-  if (!read_int(env, args[0], "fd", &fd) || !read_scratch_span(env, args + 1, home, &span) ||
-      !read_optional_int(env, args[3], "flags", 0, &flags)) {
-    return NULL;
-  }
-  RETRY(n, send(fd, span.at, span.length, flags | MSG_NOSIGNAL));
-  return result(env, n);
+  Transfer from;
+  return read_scratch_transfer(env, args, home, &from) ? sent(env, &from) : NULL;
 }
 
 static napi_value recv_from(napi_env env, napi_callback_info info) {
   ARGUMENTS(5);
-  int32_t fd, flags;
-  Bytes span;
+  Transfer to;
   ssize_t n;
-  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
-      !read_optional_int(env, args[4], "flags", 0, &flags)) {
-    return NULL;
-  }
+  if (!read_transfer(env, args, &to)) return NULL;
   do {
     home->address_length = sizeof home->address;
-    n = recvfrom(fd, span.at, span.length, flags, (struct sockaddr *)&home->address,
+    n = recvfrom(to.fd, to.span.at, to.span.length, to.flags, (struct sockaddr *)&home->address,
                  &home->address_length);
   } while (n < 0 && errno == EINTR);
   if (n < 0) home->address_length = 0;
@@ -133,17 +131,13 @@ static napi_value recv_from(napi_env env, napi_callback_info info) {
 
 static napi_value send_to(napi_env env, napi_callback_info info) {
   ARGUMENTS(5 + ADDRESS_ARGUMENTS);
-  int32_t fd, flags;
-  Bytes span;
+  Transfer from;
   Address to;
   ssize_t n;
-  if (!read_int(env, args[0], "fd", &fd) || !read_span(env, args + 1, &span) ||
-      !read_optional_int(env, args[4], "flags", 0, &flags) || !read_address(env, args + 5, &to)) {
-    return NULL;
-  }
+  if (!read_transfer(env, args, &from) || !read_address(env, args + 5, &to)) return NULL;
   if (to.error != 0) return number(env, -to.error);
-  RETRY(n, sendto(fd, span.at, span.length, flags | MSG_NOSIGNAL, (struct sockaddr *)&to.storage,
-                  to.length));
+  RETRY(n, sendto(from.fd, from.span.at, from.span.length, from.flags | MSG_NOSIGNAL,
+                  (struct sockaddr *)&to.storage, to.length));
   return result(env, n);
 }
 

@@ -1,23 +1,36 @@
-// Makes one self-contained script of each far side of the workers, and puts them where the package looks for them: in
-// place of src/workers/far/built.ts. As text, so that a bundle that holds Curio needs no second file.
+// Makes one self-contained script of each module that runs in a thread or process of ours, and puts them where the package
+// looks for them: in place of the files called built.ts. As text, so that a bundle that holds Curio needs no second file.
 
-import { existsSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import { Rolldown } from 'tsdown';
 import { root } from './entries.mjs';
 
-/** Name, as src/workers/far/script.ts has it, to source file. */
-const farSides = { call: 'src/workers/far/call.ts', thread: 'src/thread/far.ts' };
+/**
+ * What each of those files is to give: name to source file, and the kind of script.
+ * @type {Record<string, { format: 'cjs' | 'esm', scripts: Record<string, string> }>}
+ */
+const files = {
+  'src/workers/far/built.ts': {
+    format: 'cjs',
+    scripts: { call: 'src/workers/far/call.ts', thread: 'src/thread/far.ts' },
+  },
+  'src/stall/built.ts': {
+    format: 'esm',
+    scripts: { 'stall/thread': 'src/stall/thread.ts', 'monitor/server': 'src/monitor/server.ts' },
+  },
+};
 
-/** @param {string} input */
-async function scriptOf(input) {
-  const bundle = await Rolldown.rolldown({
-    input: root + input,
-    platform: 'node',
-  });
-  const { output } = await bundle.generate({ format: 'cjs', codeSplitting: false });
+/**
+ * @param {string} input
+ * @param {'cjs' | 'esm'} format
+ */
+async function scriptOf(input, format) {
+  const bundle = await Rolldown.rolldown({ input: root + input, platform: 'node' });
+  const { output } = await bundle.generate({ format, codeSplitting: false });
   await bundle.close();
-  return `${output[0].code}\n//# sourceURL=curio-worker\n`;
+  const { code } = output[0];
+  // What a script declares would be global variables for the functions that run beside it.
+  return `${format === 'cjs' ? `(() => {${code}})();` : code}\n//# sourceURL=curio-worker\n`;
 }
 
 /**
@@ -43,12 +56,12 @@ export function farScripts() {
     name: 'far-scripts',
     /** @param {string} id */
     async load(id) {
-      if (!id.endsWith('/src/workers/far/built.ts')) return null;
+      const file = Object.keys(files).find((name) => id.endsWith(`/${name}`));
+      if (file === undefined) return null;
+      const { format, scripts } = files[file];
       /** @type {Record<string, string>} */
       const built = {};
-      for (const [name, input] of Object.entries(farSides)) {
-        if (existsSync(root + input)) built[name] = await scriptOf(input);
-      }
+      for (const [name, input] of Object.entries(scripts)) built[name] = await scriptOf(input, format);
       return { code: moduleOf(built), moduleType: 'js' };
     },
   };

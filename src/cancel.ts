@@ -17,12 +17,14 @@ import {
   refused,
   shield,
   type TaskRecord,
+  takeBreath,
   unshield,
 } from './traps.ts';
 
 /**
  * A block in which no cancellation or timeout is delivered; it lasts until it is disposed of.
  * Made by `disableCancellation()`.
+ * @see Reference manual, "Cancellation Control"
  */
 export class CancellationShield implements Disposable, AsyncDisposable {
   #task: TaskRecord | null;
@@ -47,17 +49,18 @@ export class CancellationShield implements Disposable, AsyncDisposable {
   }
 }
 
+/** A shield that lasts until it is disposed of: `await using _ = disableCancellation()`. Does not block. */
+export function disableCancellation(): CancellationShield;
 /**
  * Runs `fn(...args)` and gives its result; meanwhile no cancellation and no timeout reaches the calling
  * task. What was asked for is delivered at the first operation that blocks afterwards. Without a
- * function: a shield to be disposed of (`await using _ = disableCancellation()`).
+ * function: a shield to be disposed of (`await using _ = disableCancellation()`). Blocks as `fn` does.
  *
  * **Cancellation:** none, by definition. A `CancelledError` that `fn` itself throws becomes the pending
  * one if another shield is still up, and propagates otherwise.
  * @throws RuntimeError outside a task
  * @see Reference manual, "Cancellation Control"
  */
-export function disableCancellation(): CancellationShield;
 export function disableCancellation<A extends unknown[], T>(
   fn: Callable<A, T>,
   ...args: A
@@ -81,6 +84,8 @@ async function shielded(
   fn: (...args: unknown[]) => unknown,
   args: unknown[],
 ): Promise<unknown> {
+  const breath = takeBreath(task, 'disableCancellation()');
+  if (breath !== null) await breath;
   const shield = new CancellationShield(task);
   try {
     return await fn(...args);

@@ -76,14 +76,20 @@ export class CancelledError extends CurioError {
   }
 }
 
-/** Thrown into a task at its next blocking operation after `task.cancel()`. */
+/**
+ * Thrown into a task at its next blocking operation after `task.cancel()`.
+ * @see Reference manual, "Exceptions"
+ */
 export class TaskCancelled extends CancelledError {
   static {
     identify(this, 'TaskCancelled', 'ERR_CURIO_TASK_CANCELLED');
   }
 }
 
-/** Thrown into a task whose `timeoutAfter()` has run out. */
+/**
+ * Thrown into a task whose `timeoutAfter()` has run out.
+ * @see Reference manual, "Exceptions"
+ */
 export class TaskTimeout extends CancelledError {
   static {
     identify(this, 'TaskTimeout', 'ERR_CURIO_TASK_TIMEOUT');
@@ -100,7 +106,10 @@ export class TaskTimeout extends CancelledError {
   }
 }
 
-/** What an inner `timeoutAfter()` reports when not its own time ran out, but that of one around it. */
+/**
+ * What an inner `timeoutAfter()` reports when not its own time ran out, but that of one around it.
+ * @see Reference manual, "Exceptions"
+ */
 export class TimeoutCancellationError extends CancelledError {
   static {
     identify(this, 'TimeoutCancellationError', 'ERR_CURIO_TIMEOUT_CANCELLATION');
@@ -117,14 +126,20 @@ export class TimeoutCancellationError extends CancelledError {
   }
 }
 
-/** An inner timeout left an outer `timeoutAfter()` or `ignoreAfter()` without having been caught. */
+/**
+ * An inner timeout left an outer `timeoutAfter()` or `ignoreAfter()` without having been caught.
+ * @see Reference manual, "Exceptions"
+ */
 export class UncaughtTimeoutError extends CurioError {
   static {
     identify(this, 'UncaughtTimeoutError', 'ERR_CURIO_UNCAUGHT_TIMEOUT');
   }
 }
 
-/** A joined task failed; `cause` is the exception it failed with. */
+/**
+ * A joined task failed; `cause` is the exception it failed with.
+ * @see Reference manual, "Exceptions"
+ */
 export class TaskError extends CurioError {
   static {
     identify(this, 'TaskError', 'ERR_CURIO_TASK_ERROR');
@@ -154,35 +169,50 @@ export class DeadlockError extends CurioError {
   circles: number[][] = [];
 }
 
-/** Synchronous I/O was asked of an object that has only asynchronous I/O. */
+/**
+ * Synchronous I/O was asked of an object that has only asynchronous I/O.
+ * @see Reference manual, "Exceptions"
+ */
 export class SyncIOError extends CurioError {
   static {
     identify(this, 'SyncIOError', 'ERR_CURIO_SYNC_IO');
   }
 }
 
-/** `AWAIT()`, or a synchronous block, was used outside an async thread. */
+/**
+ * `AWAIT()`, or a synchronous block, was used outside an async thread.
+ * @see Reference manual, "Exceptions"
+ */
 export class AsyncOnlyError extends CurioError {
   static {
     identify(this, 'AsyncOnlyError', 'ERR_CURIO_ASYNC_ONLY');
   }
 }
 
-/** The same operation on the same resource is already waiting in another task. */
+/**
+ * The same operation on the same resource is already waiting in another task.
+ * @see Reference manual, "Exceptions"
+ */
 export class ResourceBusy extends CurioError {
   static {
     identify(this, 'ResourceBusy', 'ERR_CURIO_RESOURCE_BUSY');
   }
 }
 
-/** Another task is already reading. */
+/**
+ * Another task is already reading.
+ * @see Reference manual, "Exceptions"
+ */
 export class ReadResourceBusy extends ResourceBusy {
   static {
     identify(this, 'ReadResourceBusy', 'ERR_CURIO_READ_BUSY');
   }
 }
 
-/** Another task is already writing. */
+/**
+ * Another task is already writing.
+ * @see Reference manual, "Exceptions"
+ */
 export class WriteResourceBusy extends ResourceBusy {
   static {
     identify(this, 'WriteResourceBusy', 'ERR_CURIO_WRITE_BUSY');

@@ -24,6 +24,7 @@ import { elsewhere, enter, enterComposite, handled, refused, report } from './tr
  * console.log(group.results);
  */
 export function taskGroup<T = unknown>(body: (group: TaskGroup<T>) => unknown): Promise<TaskGroup<T>>;
+/** With options: `taskGroup({ wait: 'any' }, body)`. */
 export function taskGroup<T = unknown>(
   options: TaskGroupOptions<T>,
   body: (group: TaskGroup<T>) => unknown,
@@ -64,6 +65,7 @@ type Gathered<F extends readonly unknown[]> = {
  * **Cancellation:** all have been cancelled and have ended before the error comes out.
  * @throws the exception of the function that failed first
  * @throws TypeError for what is no array of functions
+ * @see Reference manual, "Task Groups"
  * @example
  * const [user, posts] = await gather([() => loadUser(id), () => loadPosts(id)]);
  */

@@ -4,31 +4,31 @@
  * gather.ts.
  */
 
-import { type AnyFunction, type Callable, callable, describe, isOptions } from './base/callable.ts';
+import {
+  type AnyFunction,
+  type Callable,
+  callable,
+  describe,
+  isOptions,
+  type Runner,
+} from './base/callable.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
+import { Members } from './members.ts';
 import { named, newTask, type SpawnOptions, Task } from './task.ts';
 import type { AsyncThread, ThreadOptions } from './thread/async-thread.ts';
 import {
-  begin,
-  block,
-  type Claim,
   elsewhere,
   enter,
   enterComposite,
   fail,
   handled,
-  markJoined,
   pass,
-  RESUME_CLAIM,
-  RESUME_VALUE,
   refused,
   requestCancel,
   shield,
-  TaskList,
   type TaskRecord,
+  takeBreath,
   unshield,
-  wakeFirst,
-  wakeSome,
 } from './traps.ts';
 
 /** Which tasks `join()` waits for: every one, the first to end, the first with a result, or none. */
@@ -62,35 +62,11 @@ export interface TaskGroupOptions<T> {
  */
 export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Task<T>> {
   readonly #wait: WaitPolicy;
-  readonly #tracked = new Set<Task<T>>();
-  readonly #running = new Set<Task<T>>();
-  readonly #daemons = new Set<Task<T>>();
-  /** Those that nobody has collected yet, in the order they ended. */
-  readonly #finished = new Set<Task<T>>();
+  readonly #members = new Members<T>(this);
   /** Those whose cancellation the group itself asked for. */
   readonly #cancelled = new Set<Task<T>>();
-  /** Tasks in `nextDone()` or `join()`. */
-  readonly #waiting = new TaskList(this);
-  /** How many of the finished are reserved for a task that has been woken and has not run yet. */
-  #reserved = 0;
   #joined = false;
   #completed: Task<T> | null = null;
-
-  readonly #watch = {
-    taskDone: (task: TaskRecord) => this.#taskDone(task as Task<T>),
-    taskJoined: (task: TaskRecord) => this.#forget(task as Task<T>),
-  };
-
-  readonly #claim: Claim = {
-    take: () => {
-      this.#reserved--;
-      return this.#firstFinished();
-    },
-    refuse: () => {
-      this.#reserved--;
-      this.#serve();
-    },
-  };
 
   constructor(options: TaskGroupOptions<T> = {}) {
     if (!isOptions(options)) {
@@ -111,21 +87,28 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     for (const task of members) mustBeTask(task, 'new TaskGroup({ tasks })');
     // All or none: no task shall belong to a group that nobody has.
     for (const task of members) if (task.onEnd !== null) throw alreadyMember(task);
-    for (const task of members) this.#adopt(task);
+    for (const task of members) this.#members.add(task);
   }
 
   // ---- Members ----
 
-  /**
-   * Starts a task in the group. Does not block. A daemon's result is disregarded, and `join()` cancels it.
-   * @throws RuntimeError if the group has been joined
-   * @see Reference manual, "Task Groups"
-   */
+  /** With options: `group.spawn({ daemon: true }, fn, ...args)`. Does not block. */
   spawn<A extends unknown[], U>(
     options: SpawnOptions,
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;
+  /** With something that runs functions elsewhere: `group.spawn(runInThread, fn, ...args)`. Does not block. */
+  spawn<A extends unknown[], U extends T>(
+    runner: Runner<A, U>,
+    fn: Callable<A, U>,
+    ...args: A
+  ): Promise<Task<Awaited<U>>>;
+  /**
+   * Starts a task in the group. Does not block. A daemon's result is disregarded, and `join()` cancels it.
+   * @throws RuntimeError if the group has been joined
+   * @see Reference manual, "Task Groups"
+   */
   spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
   spawn(first: unknown, ...rest: unknown[]): Promise<Task<never>> {
     const options = isOptions(first) ? (first as SpawnOptions) : undefined;
@@ -136,7 +119,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (parent === null) return refused('TaskGroup.spawn()');
     if (this.#joined) return fail(parent, alreadyJoined());
     const task = newTask(parent, fn, args, named(options, target)) as Task<T>;
-    this.#adopt(task);
+    this.#members.add(task);
     return pass(parent, task as Task<never>);
   }
 
@@ -151,6 +134,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     fn: Callable<A, U>,
     ...args: A
   ): Promise<AsyncThread<Awaited<U>>>;
+  /** With options: `group.spawnThread({ daemon: true }, fn, ...args)`. Does not block. */
   spawnThread<A extends unknown[], U>(
     options: ThreadOptions,
     fn: Callable<A, U>,
@@ -179,7 +163,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
       // swallows: nothing; operations reject.
       return fail(parent, error);
     }
-    this.#adopt(started.task as Task<T>);
+    this.#members.add(started.task as Task<T>);
     return pass(parent, started.thread as AsyncThread<never>);
   }
 
@@ -195,58 +179,17 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (caller === null) return refused('TaskGroup.addTask()');
     if (this.#joined) return fail(caller, alreadyJoined());
     if (task.onEnd !== null) return fail(caller, alreadyMember(task));
-    this.#adopt(task);
+    this.#members.add(task);
     return pass(caller, undefined);
-  }
-
-  #adopt(task: Task<T>): void {
-    task.onEnd = this.#watch;
-    if (!task.daemon) this.#tracked.add(task);
-    if (task.terminated) this.#taskDone(task);
-    else (task.daemon ? this.#daemons : this.#running).add(task);
-  }
-
-  #taskDone(task: Task<T>): void {
-    if (task.daemon) {
-      this.#daemons.delete(task);
-      return markReaped(task);
-    }
-    this.#running.delete(task);
-    this.#finished.add(task);
-    this.#serve();
-  }
-
-  /** The group is no longer responsible for the task: it has been collected, or somebody joined it explicitly. */
-  #forget(task: Task<T>): void {
-    this.#finished.delete(task);
-    this.#tracked.delete(task);
-    task.onEnd = null;
-  }
-
-  /** Reserves a finished member for the task that has waited longest; lets all go when no more will end. */
-  #serve(): void {
-    if (this.#waiting.length > 0 && this.#finished.size > this.#reserved) {
-      this.#reserved++;
-      wakeFirst(this.#waiting, RESUME_CLAIM, this.#claim);
-    }
-    if (this.#waiting.length > 0 && !this.#moreWillEnd(null))
-      wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, null);
-  }
-
-  /** False if `caller` would wait for ever: no member runs but those that wait here themselves. */
-  #moreWillEnd(caller: TaskRecord | null): boolean {
-    if (this.#running.size > this.#waiting.length + 1) return true;
-    for (const task of this.#running) if (task !== caller && task.list !== this.#waiting) return true;
-    return false;
   }
 
   /** @internal Who must end before a task goes on that waits here: any one of these. */
   holders(): Iterable<TaskRecord> {
-    return this.#alive();
+    return this.#members.alive;
   }
 
   toString(): string {
-    return `TaskGroup(${this.#running.size} running, ${this.#finished.size} ended, ${this.#daemons.size} daemons)`;
+    return `TaskGroup(${this.#members})`;
   }
 
   // ---- Collecting them one by one ----
@@ -260,46 +203,9 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   nextDone(): Promise<Task<T> | null> {
     const caller = enterComposite('TaskGroup.nextDone()');
-    if (caller === null) return refused('TaskGroup.nextDone()');
-    // Who has been chosen and has not run yet is not to be overtaken.
-    const unreserved = this.#finished.size - this.#reserved;
-    if (unreserved > 0 ? this.#reserved > 0 : this.#moreWillEnd(caller))
-      return handled(this.#nextDone(caller));
-    return pass(caller, unreserved > 0 ? this.#takeOut(this.#firstFinished()) : null);
-  }
-
-  async #nextDone(caller: TaskRecord): Promise<Task<T> | null> {
-    let task: Task<T> | null;
-    do {
-      task = await this.#untilDone(caller, 'TaskGroup.nextDone()');
-      // It may have come back from somebody who ended without taking it.
-      if (task === null && this.#finished.size > this.#reserved) task = this.#firstFinished();
-    } while (task === null && this.#moreWillEnd(caller));
-    return this.#takeOut(task);
-  }
-
-  #firstFinished(): Task<T> | null {
-    const [task] = this.#finished;
-    if (task === undefined) return null;
-    this.#finished.delete(task);
-    return task;
-  }
-
-  #takeOut(task: Task<T> | null): Task<T> | null {
-    if (task === null) return null;
-    this.#forget(task);
-    markReaped(task);
-    return task;
-  }
-
-  /** Waits for a member to end, and gives it; null when none will, or when somebody else has it. */
-  #untilDone(caller: TaskRecord, operation: string): Promise<Task<T> | null> {
-    const refusal = begin(caller, operation);
-    if (refusal !== null) return refusal;
-    const done = block<Task<T> | null>(caller, 'TASK_JOIN', this.#waiting);
-    // One may have ended already, behind those that are reserved for others.
-    this.#serve();
-    return done;
+    return caller === null
+      ? refused('TaskGroup.nextDone()')
+      : this.#members.next(caller, 'TaskGroup.nextDone()');
   }
 
   /**
@@ -345,11 +251,15 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
 
   async #join(caller: TaskRecord): Promise<void> {
     try {
+      const breath = takeBreath(caller, 'TaskGroup.join()');
+      if (breath !== null) await breath;
       while (this.#wait !== null) {
-        for (const task of this.#finished) if (this.#collect(task)) return;
-        if (!this.#moreWillEnd(caller)) return;
-        const task = await this.#untilDone(caller, 'TaskGroup.join()');
-        if (task !== null && this.#collect(task)) return;
+        for (let task = this.#members.collect(); task !== null; task = this.#members.collect()) {
+          if (this.#completedBy(task)) return;
+        }
+        if (!this.#members.moreWillEnd(caller)) return;
+        const task = await this.#members.untilOneEnds(caller, 'TaskGroup.join()');
+        if (this.#members.collect(task) !== null && this.#completedBy(task as Task<T>)) return;
       }
     } finally {
       await this.#reap(caller);
@@ -357,9 +267,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 
   /** Takes note of a member that has ended. True if that ends the wait. */
-  #collect(task: Task<T>): boolean {
-    this.#finished.delete(task);
-    markReaped(task);
+  #completedBy(task: Task<T>): boolean {
     if (this.#wait === 'object' && !task.failed && isNothing(task.result)) return false;
     this.#completed ??= task;
     return task.failed || this.#wait !== 'all';
@@ -370,32 +278,19 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     // No member may survive, so the caller's own cancellation waits until this is done.
     shield(caller);
     try {
-      while (this.#running.size + this.#daemons.size > 0) {
-        for (const task of this.#alive()) {
+      for (let left = this.#members.alive; left.length > 0; left = this.#members.alive) {
+        for (const task of left) {
           this.#cancel(task, caller);
           if (task !== caller) await task.wait();
-          else this.#letGo(task);
+          // A member that joins its own group cannot wait for itself.
+          else this.#members.letGo(task);
         }
       }
     } finally {
-      for (const task of this.#finished) markReaped(task);
-      this.#finished.clear();
       this.#joined = true;
-      this.#serve();
+      this.#members.close();
       unshield(caller);
     }
-  }
-
-  /** A member that joins its own group cannot wait for itself. */
-  #letGo(task: Task<T>): void {
-    this.#running.delete(task);
-    this.#daemons.delete(task);
-    this.#forget(task);
-  }
-
-  /** Every member that has not ended, daemons included, in the order of creation. */
-  #alive(): Task<T>[] {
-    return byId([...this.#running, ...this.#daemons]);
   }
 
   #cancel(task: Task<T>, caller: TaskRecord): void {
@@ -403,10 +298,12 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 
   /** Waits for members that have been asked to stop, and takes them out of the group. */
-  async #seeOff(members: Task<T>[]): Promise<void> {
+  async #seeOff(members: Task<T>[], caller: TaskRecord): Promise<void> {
+    const breath = takeBreath(caller, 'TaskGroup.cancelRemaining()');
+    if (breath !== null) await breath;
     for (const task of members) {
       await task.wait();
-      if (task.onEnd === this.#watch) this.#forget(task);
+      if (this.#members.has(task)) this.#members.forget(task);
     }
   }
 
@@ -422,7 +319,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (caller === null) return refused('TaskGroup.cancelRemaining()');
     const members = this.#others(caller);
     for (const task of members) this.#cancel(task, caller);
-    return handled(this.#seeOff(members));
+    return handled(this.#seeOff(members, caller));
   }
 
   /** Cancels and awaits the members that `join()` has not already waited for. */
@@ -431,16 +328,21 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     const caller = enter();
     if (caller === null) return refused('TaskGroup disposal');
     // Even if a forgotten await keeps the caller from waiting for them, no member goes on undisturbed.
-    for (const task of this.#alive()) this.#cancel(task, caller);
+    for (const task of this.#members.alive) this.#cancel(task, caller);
     enterComposite('TaskGroup disposal');
-    await this.#reap(caller);
+    try {
+      const breath = takeBreath(caller, 'TaskGroup disposal');
+      if (breath !== null) await breath;
+    } finally {
+      await this.#reap(caller);
+    }
   }
 
   /** @internal What `taskGroup` does when its body, or the join after it, has thrown. */
   async abandon(): Promise<void> {
     const caller = enter();
     if (caller === null) return;
-    for (const task of this.#alive()) this.#cancel(task, caller);
+    for (const task of this.#members.alive) this.#cancel(task, caller);
     try {
       enterComposite('taskGroup()');
     } catch {
@@ -453,7 +355,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
       // What a member spawns into the group while it cleans up has to stop, too.
       for (let left = this.#others(caller); left.length > 0; left = this.#others(caller)) {
         for (const task of left) this.#cancel(task, caller);
-        await this.#seeOff(left);
+        await this.#seeOff(left, caller);
       }
     } finally {
       unshield(caller);
@@ -462,7 +364,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 
   #others(caller: TaskRecord): Task<T>[] {
-    return byId([...this.#running]).filter((task) => task !== caller);
+    return this.#members.running.filter((task) => task !== caller);
   }
 
   // ---- Outcome ----
@@ -499,13 +401,13 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   get results(): T[] {
     this.#mustBeJoined('results');
-    return byId([...this.#tracked]).map((task) => task.result);
+    return this.#members.tracked.map((task) => task.result);
   }
 
   /** The exceptions of all members, in the order of their creation; null for a success. @throws RuntimeError before `join()` */
   get exceptions(): unknown[] {
     this.#mustBeJoined('exceptions');
-    return byId([...this.#tracked]).map((task) => task.exception);
+    return this.#members.tracked.map((task) => task.exception);
   }
 
   /**
@@ -513,7 +415,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    * cancelled by itself.
    */
   get tasks(): Task<T>[] {
-    return byId([...this.#tracked]).filter((task) => !task.cancelled || this.#cancelled.has(task));
+    return this.#members.tracked.filter((task) => !task.cancelled || this.#cancelled.has(task));
   }
 
   #mustBeJoined(what: string): void {
@@ -542,18 +444,8 @@ export function provideThreads(those: Threads): void {
   threads = those;
 }
 
-function byId<T>(tasks: Task<T>[]): Task<T>[] {
-  return tasks.sort((a, b) => a.id - b.id);
-}
-
 function isNothing(value: unknown): boolean {
   return value === null || value === undefined;
-}
-
-/** The group has seen the task's end, so nobody needs to join it. */
-function markReaped(task: TaskRecord): void {
-  task.onEnd = null;
-  markJoined(task);
 }
 
 function mustBeTask(task: unknown, who: string): void {

@@ -27,7 +27,7 @@ export function curioRunning(): boolean {
 }
 
 /**
- * True if the caller runs inside a task: the seeds' question "was I called from a coroutine?".
+ * True if the caller runs inside a task: the seeds' question "was I called from a coroutine?". Does not block.
  * JavaScript cannot look at the calling frame, so unlike in Python a synchronous helper called by a task counts too.
  * @see Reference manual, "Asynchronous Metaprogramming"
  */
@@ -67,7 +67,7 @@ export function instantiateCoroutine<A extends unknown[], T>(fn: Callable<A, T>,
 
 /**
  * Pairs a synchronous function with an asynchronous one under one name: inside a task the
- * asynchronous half is called, elsewhere the synchronous one.
+ * asynchronous half is called, elsewhere the synchronous one. What it gives blocks as the half that is called.
  * @throws TypeError if the two take different numbers of parameters
  * @see Reference manual, "Asynchronous Metaprogramming"
  * @example

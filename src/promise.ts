@@ -19,6 +19,7 @@ import {
  *
  * **Cancellation:** the task is released at once; what the promise does later is ignored.
  * @throws TypeError for what is not a promise
+ * @see Reference manual, "Blocking Operations and External Work"
  */
 export function wait<T>(promise: PromiseLike<T>): Promise<Awaited<T>> {
   return futureWait(promise) as Promise<Awaited<T>>;
@@ -29,6 +30,8 @@ export function wait<T>(promise: PromiseLike<T>): Promise<Awaited<T>> {
  *
  * **Cancellation:** the task is released at once, and the signal is aborted with the very exception as its
  * reason; what the promise does later is ignored.
+ * @throws what the promise is rejected with
+ * @see Reference manual, "Blocking Operations and External Work"
  * @example
  * const response = await abortable((signal) => fetch(url, { signal }));
  */
@@ -62,6 +65,7 @@ async function runAbortable<T>(start: (signal: AbortSignal) => PromiseLike<T> | 
  * The abort is not yet the delivery: unless the aborted operation carries the exception out of the task,
  * the next blocking operation throws it.
  * @throws RuntimeError outside a task
+ * @see Reference manual, "Cancellation Control"
  * @example
  * const response = await fetch(url, { signal: currentSignal() });
  */

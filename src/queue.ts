@@ -71,6 +71,7 @@ class Offers<T> extends TaskList {
  * await queue.taskDone();
  */
 export class Queue<T> implements AsyncIterable<T> {
+  /** How many items fit; 0 for any number. */
   readonly maxsize: number;
   readonly #store: Store<T>;
   readonly #getters = new TaskList(this);

@@ -100,18 +100,21 @@ export class Kernel implements AsyncDisposable {
     this.#runs = new Runs(this.#core);
   }
 
+  /** One scheduling cycle of the tasks left over: each that is ready takes one turn. */
+  run(): Promise<void>;
+  /** The same, or with `{ shutdown: true }` the end of the kernel: every task left is cancelled and has ended. */
+  run(options: KernelRunOptions): Promise<void>;
+  /** A main task, with options: `kernel.run({ shutdown: true }, main)`. */
+  run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` as the main task, and gives its result. Settles when that task has ended; without a function, after
-   * one scheduling cycle of the tasks left over.
+   * one scheduling cycle of the tasks left over. It does not block the thread.
    *
    * @throws the main task's own exception, as it is
    * @throws DeadlockError when nothing can wake any task any more
    * @throws RuntimeError if the kernel is running, or has been shut down, or from inside a task
    * @see Reference manual, "Basic Execution"
    */
-  run(): Promise<void>;
-  run(options: KernelRunOptions): Promise<void>;
-  run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   run(...call: unknown[]): Promise<unknown> {
     const options = isOptions(call[0]) ? (call.shift() as KernelRunOptions) : {};
@@ -230,9 +233,18 @@ function debuggerMaker(entry: Debugger): Maker {
   );
 }
 
+/** With options: `run({ stacks: true }, main)`. */
+export function run<A extends unknown[], T>(
+  options: RunOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+// Discussion: the form without options comes last wherever there are two. It is the last that TypeScript takes when the
+// function itself is handed on, as in `kernel.run(spawn, child)`, and that it blames when no form fits.
 /**
  * Runs `fn(...args)` as the main task of a kernel of its own, and gives its result. Settles when the main task
- * has ended and every task left over has been cancelled and has ended.
+ * has ended and every task left over has been cancelled and has ended. It does not block the thread: several kernels may run
+ * side by side.
  *
  * @throws the main task's own exception, as it is
  * @throws DeadlockError when nothing can wake any task any more
@@ -242,13 +254,6 @@ function debuggerMaker(entry: Debugger): Maker {
  * await run(main, 'Guido');
  * await run({ debug: schedtrace }, main, 'Guido');
  */
-export function run<A extends unknown[], T>(
-  options: RunOptions,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Awaited<T>>;
-// Discussion: the form without options comes last wherever there are two. It is the last that TypeScript takes when the
-// function itself is handed on, as in `kernel.run(spawn, child)`, and that it blames when no form fits.
 export function run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
 export function run(...call: unknown[]): Promise<unknown> {
   const options = isOptions(call[0]) ? (call.shift() as RunOptions) : {};

@@ -29,15 +29,23 @@ export abstract class SchedBase extends TaskList {
   abstract wake(n?: number): Promise<void>;
 }
 
-/** Wakes tasks one by one, in the order they came: for locks and queues. */
+/**
+ * Wakes tasks one by one, in the order they came: for locks and queues.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
 export class SchedFIFO extends SchedBase {
+  /** Wakes up to `n` tasks, one by default. Does not block. */
   override wake(n = 1): Promise<void> {
     return schedulerWake(this, n);
   }
 }
 
-/** Wakes all tasks together: for events. */
+/**
+ * Wakes all tasks together: for events.
+ * @see Reference manual, "Low-level Traps and Scheduling"
+ */
 export class SchedBarrier extends SchedBase {
+  /** Wakes up to `n` tasks, all by default. Does not block. */
   override wake(n = this.length): Promise<void> {
     return schedulerWake(this, n);
   }

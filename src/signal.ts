@@ -194,10 +194,12 @@ export class SignalEvent extends SignalSource {
     return pass(task, undefined);
   }
 
+  /** Makes later waiters wait for the next signal. Who has been woken stays woken. Does not block. */
   clear(): void {
     this.#set = false;
   }
 
+  /** True from a signal, or `set()`, until `clear()`. Does not block. */
   isSet(): boolean {
     return this.#set;
   }
@@ -259,7 +261,7 @@ export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Si
     return block(task, 'SIGNAL_WAIT', this.#waiting);
   }
 
-  /** How many signals have arrived and have not been taken. */
+  /** How many signals have arrived and have not been taken. Does not block. */
   size(): number {
     return this.#arrived.length;
   }

@@ -11,6 +11,7 @@ import {
   callable,
   describe,
   isOptions,
+  type Runner,
 } from './base/callable.ts';
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
@@ -195,6 +196,18 @@ export class Task<T = unknown> extends TaskRecord {
   }
 }
 
+/** With options: `spawn({ daemon: true, name: 'logger' }, writeLog)`. Does not block. */
+export function spawn<A extends unknown[], T>(
+  options: SpawnOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
+/** With something that runs functions elsewhere: `spawn(runInThread, fn, ...args)`. Does not block. */
+export function spawn<A extends unknown[], T>(
+  runner: Runner<A, T>,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
 /**
  * Starts a task that runs `fn(...args)` concurrently with its spawner, and gives the task. Does not
  * block: the new task first runs when its spawner blocks, in the order of spawning.
@@ -205,11 +218,6 @@ export class Task<T = unknown> extends TaskRecord {
  * const task = await spawn(echoClient, client, address);
  * const logger = await spawn({ daemon: true, name: 'logger' }, writeLog);
  */
-export function spawn<A extends unknown[], T>(
-  options: SpawnOptions,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Task<Awaited<T>>>;
 export function spawn<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Task<Awaited<T>>>;
 export function spawn(first: unknown, ...rest: unknown[]): Promise<Task<unknown>> {
   const options = isOptions(first) ? (first as SpawnOptions) : undefined;

@@ -78,7 +78,7 @@ export class TimeoutScope<R = never> {
   }
 
   /**
-   * Runs `fn(...args)` under the scope's timeout, and gives its result.
+   * Runs `fn(...args)` under the scope's timeout, and gives its result. Blocks as `fn` does.
    *
    * **Cancellation:** as `fn`.
    * @throws TaskTimeout when the time is up (an `ignoreAfter` scope gives its `timeoutResult` instead)
@@ -103,7 +103,11 @@ export class TimeoutScope<R = never> {
         new RuntimeError('A timeout scope runs once. Make a new one for the next block.'),
       );
     this.#used = true;
-    this.#running = this.#limit(task, fn, args);
+    const breath = traps.takeBreath(task, operation);
+    this.#running =
+      breath === null
+        ? this.#limit(task, fn, args)
+        : traps.handled(breath.then(() => this.#limit(task, fn, args)));
     return this.#running;
   }
 
@@ -203,9 +207,18 @@ function warnLate(task: TaskRecord, frame: TimeoutFrame, now: number, seconds: n
   );
 }
 
+/** A scope of so many seconds, for `await scope.run(fn)`. Does not block. */
+export function timeoutAfter(seconds: number | null): TimeoutScope;
+/** With options: `{ hard: true }` also ends a loop that never blocks. */
+export function timeoutAfter<A extends unknown[], T>(
+  options: TimeoutOptions,
+  seconds: number | null,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
 /**
  * Runs `fn(...args)`, and interrupts what it is blocked in when it has not ended after `seconds`
- * (null: never). Gives its result. Without a function: a scope, for `await scope.run(fn)`.
+ * (null: never). Gives its result. Without a function: a scope, for `await scope.run(fn)`. Blocks as `fn` does.
  *
  * Only blocking operations are interrupted. Nested timeouts report as the manual says: the scope whose
  * time is up throws `TaskTimeout`, those inside it `TimeoutCancellationError`.
@@ -223,13 +236,6 @@ function warnLate(task: TaskRecord, frame: TimeoutFrame, now: number, seconds: n
  *   await kid.cancel();
  * }
  */
-export function timeoutAfter(seconds: number | null): TimeoutScope;
-export function timeoutAfter<A extends unknown[], T>(
-  options: TimeoutOptions,
-  seconds: number | null,
-  fn: Callable<A, T>,
-  ...args: A
-): Promise<Awaited<T>>;
 export function timeoutAfter<A extends unknown[], T>(
   seconds: number | null,
   fn: Callable<A, T>,
@@ -300,23 +306,26 @@ function blame(error: unknown, outcome: unknown): void {
   if (error instanceof TaskTimeout && outcome instanceof TaskKilled) error.cause ??= outcome;
 }
 
-/**
- * Like `timeoutAfter`, but when the time is up it gives `timeoutResult` (default `undefined`) instead
- * of throwing. Without a function: a scope, whose `expired` tells.
- *
- * **Cancellation:** as `fn`; no timer is left behind.
- * @throws UncaughtTimeoutError when a timeout inside `fn` expired and nobody caught it
- * @throws TypeError for NaN, or what is not a number or a function
- * @see Reference manual, "Timeouts"
- */
+/** A scope of so many seconds, for `await scope.run(fn)`; its `expired` tells. Does not block. */
 export function ignoreAfter(seconds: number | null): TimeoutScope<undefined>;
+/** With options: `ignoreAfter({ timeoutResult: null }, 5)`. Does not block. */
 export function ignoreAfter<R>(options: IgnoreOptions<R>, seconds: number | null): TimeoutScope<R>;
+/** With options: `ignoreAfter({ timeoutResult: null }, 5, fn)`. */
 export function ignoreAfter<R, A extends unknown[], T>(
   options: IgnoreOptions<R>,
   seconds: number | null,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T> | R>;
+/**
+ * Like `timeoutAfter`, but when the time is up it gives `timeoutResult` (default `undefined`) instead
+ * of throwing. Without a function: a scope, whose `expired` tells. Blocks as `fn` does.
+ *
+ * **Cancellation:** as `fn`; no timer is left behind.
+ * @throws UncaughtTimeoutError when a timeout inside `fn` expired and nobody caught it
+ * @throws TypeError for NaN, or what is not a number or a function
+ * @see Reference manual, "Timeouts"
+ */
 export function ignoreAfter<A extends unknown[], T>(
   seconds: number | null,
   fn: Callable<A, T>,

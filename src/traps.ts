@@ -3,9 +3,10 @@
  * queues, sockets and all the rest; none of them knows how a task is suspended
  * or which queue it then stands in.
  *
- * The first half are the traps of the reference manual, which `curio/traps`
- * shows to users. The second half is what the library's own modules need
- * besides: synchronous, unchecked, and not exported from the package.
+ * The first half are the traps of the reference manual (those that wait for
+ * descriptors are in readiness.ts), which `curio/traps` shows to users. The
+ * second half is what the library's own modules need besides: synchronous,
+ * unchecked, and not exported from the package.
  *
  * An operation is written so: ask `enter` (does not block) or `begin` (may
  * block) for the calling task; if there is none return `refused`; do the work;
@@ -16,14 +17,7 @@ import { type Away, away } from './base/away.ts';
 import { type AnyFunction, checkSeconds, describe, isThenable } from './base/callable.ts';
 import { type LogLevel, logTo } from './base/logger.ts';
 import { captureStack, userFrames } from './base/stack.ts';
-import {
-  CancelledError,
-  ReadResourceBusy,
-  RuntimeError,
-  TaskCancelled,
-  TaskTimeout,
-  WriteResourceBusy,
-} from './errors.ts';
+import { CancelledError, RuntimeError, TaskCancelled, TaskTimeout } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask, outsideTasks, prepareContext } from './kernel/context.ts';
 import { FREE_OPERATIONS } from './kernel/core.ts';
@@ -43,7 +37,7 @@ import {
   type Waitable,
 } from './kernel/record.ts';
 import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
-import { title } from './kernel/reports.ts';
+import { finishedError, title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
 import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
@@ -80,55 +74,6 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 // ---- The traps of the reference manual ----------------------------------------------------
 
-/** Whatever can be waited for until it is readable or writable: a descriptor, or an object that has one. */
-export type FileLike = number | { fileno(): number } | { readonly readiness: Readiness };
-
-/** The two places where tasks wait for a socket or descriptor. */
-export interface Readiness {
-  readonly reader: WaitSlot;
-  readonly writer: WaitSlot;
-  /** True if a wait in this direction would be over at once. */
-  poll(direction: 'reader' | 'writer'): boolean;
-}
-
-/**
- * Waits until there is something to read. Blocks (`READ_WAIT`).
- *
- * **Cancellation:** nothing has been read, and the next waiter starts afresh.
- * @throws ReadResourceBusy if another task already waits to read
- * @throws NotSupportedError for a bare descriptor on the portable driver
- * @see Reference manual, "Low-level Traps and Scheduling"
- */
-export function readWait(file: FileLike): Promise<void> {
-  return ioWait(file, 'reader', 'readWait', 'READ_WAIT');
-}
-
-/**
- * Waits until something can be written. Blocks (`WRITE_WAIT`).
- *
- * **Cancellation:** nothing has been written.
- * @throws WriteResourceBusy if another task already waits to write
- * @throws NotSupportedError for a bare descriptor on the portable driver
- * @see Reference manual, "Low-level Traps and Scheduling"
- */
-export function writeWait(file: FileLike): Promise<void> {
-  return ioWait(file, 'writer', 'writeWait', 'WRITE_WAIT');
-}
-
-/**
- * The tasks that wait on `file`: `[reader, writer]`, null where there is none. Does not block.
- * @see Reference manual, "Low-level Traps and Scheduling"
- */
-export function ioWaiting(
-  file: FileLike,
-): Promise<[reader: Task<unknown> | null, writer: Task<unknown> | null]> {
-  const task = enter();
-  if (task === null) return refused('ioWaiting()');
-  const readiness = knownReadiness(file);
-  const waiting = (slot: WaitSlot | undefined) => (slot?.task ?? null) as Task<unknown> | null;
-  return pass(task, [waiting(readiness?.reader), waiting(readiness?.writer)]);
-}
-
 /**
  * Waits for an ordinary promise and gives its value, or throws its error. Blocks (`FUTURE_WAIT`).
  *
@@ -159,7 +104,7 @@ function neglect(promise: unknown): void {
 }
 
 /**
- * Asks a task to stop, and does not wait for it. Gives false if it has ended or has been asked before.
+ * Asks a task to stop, and does not wait for it. Does not block. Gives false if it has ended or has been asked before.
  *
  * @param exc the class to make the exception of, or the exception itself
  * @param val the message for a class
@@ -335,6 +280,16 @@ export function enterComposite(operation: string): TaskRecord | null {
   return task?.core.beginComposite(task, operation) ? task : null;
 }
 
+/**
+ * Counts an operation made of several among those that need not wait, whatever it is made of. Null, mostly; for the one that
+ * has to yield what it must wait for first, which may be a cancellation that is due.
+ */
+export function takeBreath(task: TaskRecord, operation: string): Promise<void> | null {
+  const core = task.core;
+  if (core.running !== task || ++core.free < FREE_OPERATIONS) return null;
+  return begin(task, operation) ?? core.passSlowly(task, undefined);
+}
+
 /** What an operation returns when nobody may call it here. */
 export function refused(operation: string): Promise<never> {
   const task = callingTask();
@@ -345,7 +300,7 @@ export function refused(operation: string): Promise<never> {
 
 export function outsideError(operation: string): RuntimeError {
   const task = callingTask();
-  if (task !== undefined) return task.core.finished(task, operation);
+  if (task !== undefined) return finishedError(task, operation);
   return new RuntimeError(
     `${operation} was called outside a task. Start one with run(fn), and call it there.`,
   );
@@ -589,63 +544,4 @@ export function killTask(task: TaskRecord, exc: unknown): boolean {
 /** To be called when code of this thread has been cut off, and every microtask with it. */
 export function mendKernels(): void {
   for (const core of liveCores) core.mend();
-}
-
-// ---- Readiness of descriptors and sockets -------------------------------------------------
-
-/** How the I/O driver finds the readiness of a bare descriptor; with `create` it begins to watch it. */
-type FindReadiness = (fd: number, create: boolean) => Readiness | null;
-
-let findReadiness: FindReadiness | null = null;
-
-/** The I/O driver registers itself here, so that the wall need not know it. */
-export function provideReadiness(find: FindReadiness): void {
-  findReadiness = find;
-}
-
-function knownReadiness(file: FileLike): Readiness | null {
-  if (typeof file === 'object' && 'readiness' in file) return file.readiness;
-  return findReadiness?.(typeof file === 'number' ? file : file.fileno(), false) ?? null;
-}
-
-function ioWait(
-  file: FileLike,
-  direction: 'reader' | 'writer',
-  name: string,
-  state: TaskState,
-): Promise<void> {
-  const task = callingTask();
-  if (task === undefined) return refused(`${name}()`);
-  const refusal = begin(task, `${name}()`);
-  if (refusal !== null) return refusal;
-  let readiness: Readiness | null;
-  try {
-    readiness = readinessOf(file, name);
-  } catch (error) {
-    // swallows: nothing; operations reject.
-    return refuse(error);
-  }
-  note(task, name, [file]);
-  if (readiness[direction].task !== null) return refuse(busy(readiness, direction));
-  if (readiness.poll(direction)) return pass(task, undefined);
-  return task.core.suspend(task, state, readiness[direction]);
-}
-
-function readinessOf(file: FileLike, name: string): Readiness {
-  if (typeof file === 'object' && file !== null && 'readiness' in file) return file.readiness;
-  const fd =
-    typeof file === 'number' ? file : typeof file?.fileno === 'function' ? file.fileno() : Number.NaN;
-  if (!Number.isInteger(fd) || fd < 0) {
-    throw new TypeError(`${name}() wants a descriptor or an object with fileno(), not ${describe(file)}.`);
-  }
-  const readiness = findReadiness?.(fd, true);
-  if (readiness) return readiness;
-  throw new RuntimeError(`${name}() needs an I/O driver: import 'curio/io' or 'curio/socket' first.`);
-}
-
-function busy(readiness: Readiness, direction: 'reader' | 'writer'): Error {
-  const holder = title(readiness[direction].task as TaskRecord);
-  return direction === 'reader'
-    ? new ReadResourceBusy(`${holder} is already waiting to read here. One task reads at a time.`)
-    : new WriteResourceBusy(`${holder} is already waiting to write here. One task writes at a time.`);
 }

@@ -1,7 +1,13 @@
 // Work done elsewhere, by each peer: one call after the other, sixteen at once, the first call of a process, and the end of
 // an endless loop.
 
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+
+const [scenario, peer] = process.argv.slice(2);
+
+/** How many threads the peers keep. */
+const THREADS = scenario === 'cold' ? 1 : 16;
 
 const add = (a, b) => a + b;
 const spin = () => {
@@ -40,21 +46,34 @@ const peers = {
   },
   async piscina() {
     const { Piscina } = await import('piscina');
-    const pool = new Piscina({ filename: new URL('./add.mjs', import.meta.url).href, maxThreads: 16 });
+    const pool = new Piscina(warmThreads('./add.mjs'));
     return promised(([a, b]) => pool.run([a, b]));
   },
   async tinypool() {
     const { Tinypool } = await import('tinypool');
-    const pool = new Tinypool({ filename: new URL('./add.mjs', import.meta.url).href, maxThreads: 16 });
+    const pool = new Tinypool(warmThreads('./add.mjs'));
     return promised(([a, b]) => pool.run([a, b]));
   },
   async workerpool() {
     const workerpool = await import('workerpool');
-    const pool = workerpool.default.pool({ workerType: 'thread', maxWorkers: 16 });
+    const pool = workerpool.default.pool({ workerType: 'thread', maxWorkers: THREADS });
     return promised((args) => pool.exec(add, args));
   },
+  // As a program would have it that knows its calls to be short: as many threads as cores, and eight calls sent to each.
+  async 'piscina 8 each'() {
+    const { Piscina } = await import('piscina');
+    const threads = availableParallelism();
+    const filename = new URL('./add.mjs', import.meta.url).href;
+    const pool = new Piscina({
+      filename,
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 8,
+    });
+    return promised(([a, b]) => pool.run([a, b]));
+  },
   async worker_threads() {
-    const workers = Array.from({ length: 16 }, () => {
+    const workers = Array.from({ length: THREADS }, () => {
       const worker = new Worker(
         `const { parentPort } = require('node:worker_threads');
          parentPort.on('message', ([a, b]) => parentPort.postMessage(a + b));`,
@@ -76,6 +95,11 @@ const peers = {
     });
   },
 };
+
+/** By themselves they would end a thread as soon as it has nothing to do, and start it again for the next call. */
+function warmThreads(file) {
+  return { filename: new URL(file, import.meta.url).href, minThreads: THREADS, maxThreads: THREADS };
+}
 
 const runInThreadOf = (runInThread) => (a, b) => runInThread(add, a, b);
 
@@ -106,7 +130,9 @@ const scenarios = {
   'one call after the other': Object.fromEntries(
     [...names, 'curio process'].map((name) => [name, measured(name, 'calls')]),
   ),
-  'sixteen at once': Object.fromEntries(names.map((name) => [name, measured(name, 'sixteen')])),
+  'sixteen at once': Object.fromEntries(
+    [...names, 'piscina 8 each'].map((name) => [name, measured(name, 'sixteen')]),
+  ),
 };
 
 /** Milliseconds until a task that runs an endless loop in a thread or process has been released. */
@@ -123,7 +149,6 @@ async function cancelling(elsewhere) {
 }
 
 // Called as a program: the process of one peer. What counts is time on the clock: most of it is spent in other threads.
-const [scenario, peer] = process.argv.slice(2);
 if (scenario === 'cancel') {
   const curio = await import('curio');
   console.log(JSON.stringify(await cancelling(curio[peer])));

@@ -30,7 +30,7 @@ export async function workersBenchmarks(report) {
   report.costs(
     'sixteen calls at once, each',
     'µs',
-    await compare('workers', 'sixteen at once', [...threads, 'python']),
+    await compare('workers', 'sixteen at once', [...threads, 'piscina 8 each', 'python']),
     {
       piscina: 1,
     },

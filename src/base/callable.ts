@@ -11,6 +11,7 @@ export type AnyFunction = (...args: never[]) => unknown;
 /**
  * A call that has been prepared and not started: what `instantiateCoroutine()`
  * returns. It is accepted wherever a function is.
+ * @see Reference manual, "Coroutines"
  */
 export class Coroutine<T = unknown> {
   readonly fn: (...args: unknown[]) => T | PromiseLike<T>;
@@ -31,6 +32,15 @@ export class Coroutine<T = unknown> {
 
 /** What may stand where a function of `A` giving `T` is wanted. */
 export type Callable<A extends unknown[], T> = ((...args: A) => T | PromiseLike<T>) | Coroutine<T>;
+
+/**
+ * A function that runs another one, such as `runInThread`, to be given together with that one and its arguments: through functions
+ * with several signatures the compiler does not see by itself what comes out.
+ */
+export type Runner<A extends unknown[], T> = (
+  fn: NoInfer<Callable<A, T>>,
+  ...args: NoInfer<A>
+) => Promise<NoInfer<Awaited<T>>>;
 
 /** The name to show for a function: a bound one is called after its target. */
 export function functionName(fn: { name: string }): string {

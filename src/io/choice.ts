@@ -4,7 +4,7 @@
  */
 
 import { NotSupportedError, RuntimeError } from '../errors.ts';
-import { provideReadiness } from '../traps.ts';
+import { provideReadiness } from '../readiness.ts';
 import type { Driver } from './driver.ts';
 import { PortableDriver } from './portable/driver.ts';
 import { loadAddon } from './posix/addon.ts';

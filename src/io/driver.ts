@@ -8,7 +8,7 @@
  */
 
 import type { Socket as NetSocket } from 'node:net';
-import type { Readiness } from '../traps.ts';
+import type { Readiness } from '../readiness.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Slot } from './slot.ts';
 
@@ -26,6 +26,8 @@ export interface Handle extends Readiness {
   readonly proto: number;
   readonly reader: Slot;
   readonly writer: Slot;
+  /** True while a task is in `writer`, which need not be made to know that. */
+  readonly hasWriter: boolean;
   readonly closed: boolean;
   /** False while reading is known to find nothing until an event comes; true means try. */
   readable: boolean;

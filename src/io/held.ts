@@ -12,26 +12,32 @@ export class HeldSlot extends WaitSlot {
   }
 
   override remove(): void {
-    this.#leave();
+    const left = this.#letGo();
     super.remove();
+    if (left) this.left();
   }
 
   override wake(value?: unknown): boolean {
-    this.#leave();
-    return super.wake(value);
+    const left = this.#letGo();
+    super.wake(value);
+    if (left) this.left();
+    return left;
   }
 
   override fail(error: unknown): boolean {
-    this.#leave();
-    return super.fail(error);
+    const left = this.#letGo();
+    super.fail(error);
+    if (left) this.left();
+    return left;
   }
 
-  #leave(): void {
-    if (this.task === null) return;
+  /** False if nobody is here. */
+  #letGo(): boolean {
+    if (this.task === null) return false;
     release(this.task);
-    this.left();
+    return true;
   }
 
-  /** Called when the task has been woken, or leaves without. */
+  /** Called when the task has been woken, or has left without. */
   protected left(): void {}
 }

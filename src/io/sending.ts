@@ -21,7 +21,7 @@ export function sendAll<T>(
 ): Promise<T> {
   const task = enterComposite(operation);
   if (task === null) return refused(operation);
-  if (handle.writer.task !== null) return handle.writer.busy(operation);
+  if (handle.hasWriter) return handle.writer.busy(operation);
   let sent: number | null;
   try {
     sent = handle.send(bytes, 0, flags);

@@ -43,23 +43,37 @@ export function lostBy(error: unknown): Handle | undefined {
 export type Attempt<T, A, B, C> = (handle: Handle, a: A, b: B, c: C) => T | null;
 type AnyAttempt = Attempt<unknown, unknown, unknown, unknown>;
 
+/** What an attempt has thrown that was made before the task's turn. */
+class Early {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+// There is one for each connection that waits, so that every field counts. A method with a # would be one more.
 export class Slot extends WaitSlot {
   readonly #handle: Handle;
-  readonly #direction: Direction;
-  /** True from the beginning of a wait until the task is woken; `task` stays until the task has had its turn. */
-  #waiting = false;
   #attempt: AnyAttempt | null = null;
-  /** What an attempt has given that was made before the task's turn. */
+  /** What an attempt has given, or `Early` what it has thrown, that was made before the task's turn; null while there was none. */
   #early: unknown = null;
-  #earlyIs: 'none' | 'result' | 'error' = 'none';
   #a: unknown;
   #b: unknown;
   #c: unknown;
 
-  constructor(handle: Handle, direction: Direction) {
+  constructor(handle: Handle) {
     super();
     this.#handle = handle;
-    this.#direction = direction;
+  }
+
+  get direction(): Direction {
+    return this.#handle.reader === this ? 'reader' : 'writer';
+  }
+
+  /** True from the beginning of a wait until the task is woken; `task` stays until the task has had its turn. */
+  private get waiting(): boolean {
+    return this.task !== null && this.task.waitingIn === this;
   }
 
   /** Lets a task wait here, and then try again. To be called right after `begin`. */
@@ -68,11 +82,11 @@ export class Slot extends WaitSlot {
     this.#a = a;
     this.#b = b;
     this.#c = c;
-    return this.#suspend(task);
+    return this.suspend(task);
   }
 
-  #suspend<T>(task: TaskRecord): Promise<T> {
-    const reading = this.#direction === 'reader';
+  private suspend<T>(task: TaskRecord): Promise<T> {
+    const reading = this.#handle.reader === this;
     if (task.core.observers?.traps)
       task.trap = { name: reading ? 'readWait' : 'writeWait', args: [this.#handle] };
     return task.core.suspend(task, reading ? 'READ_WAIT' : 'WRITE_WAIT', this);
@@ -80,34 +94,26 @@ export class Slot extends WaitSlot {
 
   override add(record: TaskRecord): void {
     this.task = record;
-    this.#waiting = true;
     hold(record);
   }
 
   override remove(): void {
-    this.#end();
-    this.#forget();
+    if (this.waiting) release(this.task as TaskRecord);
+    this.forget();
   }
 
-  #end(): boolean {
-    if (!this.#waiting) return false;
-    this.#waiting = false;
-    release(this.task as TaskRecord);
-    return true;
-  }
-
-  #forget(): void {
+  private forget(): void {
     this.task = null;
     this.#attempt = null;
     this.#early = null;
-    this.#earlyIs = 'none';
     this.#a = this.#b = this.#c = undefined;
   }
 
   /** The direction has become ready. */
   ready(): void {
-    if (!this.#end()) return;
+    if (!this.waiting) return;
     const record = this.task as TaskRecord;
+    release(record);
     record.core.wake(record, RESUME_CLAIM, this);
   }
 
@@ -117,70 +123,75 @@ export class Slot extends WaitSlot {
    * @param attempt one whose result `giveBack` of the handle can take back
    */
   readyFor<A, B, C>(attempt: Attempt<Buffer, A, B, C>): void {
-    if (this.#waiting && this.#attempt === (attempt as AnyAttempt)) {
+    if (this.#attempt === (attempt as AnyAttempt) && this.waiting) {
       try {
         const result = attempt(this.#handle, this.#a as A, this.#b as B, this.#c as C);
         if (result === null) return;
         this.#early = result;
-        this.#earlyIs = 'result';
       } catch (error) {
         // swallows: nothing; it is thrown at the task's turn.
         failed(this.#handle, error);
-        this.#early = error;
-        this.#earlyIs = 'error';
+        this.#early = new Early(error);
       }
     }
     this.ready();
   }
 
   override wake(): boolean {
-    if (!this.#waiting) return false;
+    if (!this.waiting) return false;
     this.ready();
     return true;
   }
 
   override fail(error: unknown): boolean {
-    if (!this.#end()) return false;
+    if (!this.waiting) return false;
+    release(this.task as TaskRecord);
     const handed = super.fail(error);
-    this.#forget();
+    this.forget();
     return handed;
   }
 
   /** @internal The turn of the woken task: tries again, and waits again if that still would block. */
   take(record: TaskRecord): unknown {
-    const attempt = this.#attempt;
-    if (this.#earlyIs !== 'none') {
-      const early = this.#early;
-      const failed = this.#earlyIs === 'error';
-      this.#forget();
-      if (failed) throw early;
+    const early = this.#early;
+    if (early !== null) {
+      this.forget();
+      if (early instanceof Early) throw early.error;
       return early;
     }
     let result: unknown;
     try {
-      if (attempt !== null) result = attempt(this.#handle, this.#a, this.#b, this.#c);
-      else if (this.#handle.closed) throw closedError(this.#direction === 'reader' ? 'read' : 'write');
-      if (result === null) this.#handle.arm(this.#direction);
+      result = this.again();
     } catch (error) {
       failed(this.#handle, error);
-      this.#forget();
+      this.forget();
       throw error;
     }
-    if (result !== null) {
-      this.#forget();
-      return result;
+    // A cancellation that has come since comes before another wait.
+    const refusal = result === null ? begin(record, record.operation) : null;
+    if (result === null && refusal === null) return this.suspend(record);
+    this.forget();
+    return refusal ?? result;
+  }
+
+  /** Null if it would block again; then the end of that will be told. */
+  private again(): unknown {
+    const attempt = this.#attempt;
+    const handle = this.#handle;
+    if (attempt === null) {
+      if (handle.closed) throw closedError(this.direction === 'reader' ? 'read' : 'write');
+      return undefined;
     }
-    const refusal = begin(record, record.operation);
-    if (refusal === null) return this.#suspend(record);
-    this.#forget();
-    return refusal;
+    const result = attempt(handle, this.#a, this.#b, this.#c);
+    if (result === null) handle.arm(this.direction);
+    return result;
   }
 
   /** @internal The task ended before its turn; what had been taken for it is for the next. */
   refuse(): void {
-    const early = this.#earlyIs === 'result' ? (this.#early as Buffer) : null;
-    this.#forget();
-    if (early !== null) this.#handle.giveBack(early);
+    const early = this.#early;
+    this.forget();
+    if (early !== null && !(early instanceof Early)) this.#handle.giveBack(early as Buffer);
   }
 
   /** Keeps the place for a task that does not wait in it, so that others are refused. */
@@ -189,7 +200,7 @@ export class Slot extends WaitSlot {
   }
 
   vacate(): void {
-    if (!this.#waiting) this.#forget();
+    if (!this.waiting) this.forget();
   }
 
   /** What a second task gets. */
@@ -200,7 +211,7 @@ export class Slot extends WaitSlot {
   busyError(operation: string): Error {
     const holder = title(this.task as TaskRecord);
     const hint = 'One task does so at a time: use a Lock, or let one task do it for the others.';
-    return this.#direction === 'reader'
+    return this.direction === 'reader'
       ? new ReadResourceBusy(`${operation}: ${holder} is already reading here. ${hint}`)
       : new WriteResourceBusy(`${operation}: ${holder} is already writing here. ${hint}`);
   }
@@ -219,20 +230,12 @@ export function reading<T, A, B, C>(
   if (task === null) return refused(operation);
   const slot = handle.reader;
   if (slot.task !== null) return slot.busy(operation);
-  try {
-    // Where nothing can be there before the next event, the call that would say so is saved. But data that no event has told
-    // of yet counts against a timeout, which may be zero.
-    if (handle.readable || task.timeoutAt !== null || task.pending !== null) {
-      const result = attempt(handle, a, b, c);
-      if (result !== null) return pass(task, result);
-    }
-    handle.arm('reader');
-  } catch (error) {
-    // swallows: nothing; operations reject.
-    failed(handle, error);
-    return fail(task, error);
+  // Where nothing can be there before the next event, the call that would say so is saved. But data that no event has told
+  // of yet counts against a timeout, which may be zero.
+  if (!handle.readable && task.timeoutAt === null && task.pending === null) {
+    return armed(task, handle, 'reader', operation, attempt, a, b, c);
   }
-  return begin(task, operation) ?? slot.wait(task, attempt, a, b, c);
+  return attempted(task, handle, 'reader', operation, attempt, a, b, c);
 }
 
 /** An operation that writes: `attempt` until it does not block. */
@@ -246,18 +249,8 @@ export function writing<T, A, B, C>(
 ): Promise<T> {
   const task = enterComposite(operation);
   if (task === null) return refused(operation);
-  const slot = handle.writer;
-  if (slot.task !== null) return slot.busy(operation);
-  try {
-    const result = attempt(handle, a, b, c);
-    if (result !== null) return pass(task, result);
-    handle.arm('writer');
-  } catch (error) {
-    // swallows: nothing; operations reject.
-    failed(handle, error);
-    return fail(task, error);
-  }
-  return begin(task, operation) ?? slot.wait(task, attempt, a, b, c);
+  if (handle.hasWriter) return handle.writer.busy(operation);
+  return attempted(task, handle, 'writer', operation, attempt, a, b, c);
 }
 
 /** Waits until one direction is ready, for operations made of several tries. */
@@ -266,12 +259,51 @@ export function untilReady(handle: Handle, direction: Direction, operation: stri
   if (task === null) return refused(operation);
   const slot = handle[direction];
   if (slot.task !== null) return slot.busy(operation);
+  if (handle.closed) return fail(task, closedError(direction === 'reader' ? 'read' : 'write'));
+  return armed(task, handle, direction, operation, null, undefined, undefined, undefined);
+}
+
+/** Tries, and waits if that would block. */
+function attempted<T, A, B, C>(
+  task: TaskRecord,
+  handle: Handle,
+  direction: Direction,
+  operation: string,
+  attempt: Attempt<T, A, B, C>,
+  a: A,
+  b: B,
+  c: C,
+): Promise<T> {
   try {
-    if (handle.closed) throw closedError(direction === 'reader' ? 'read' : 'write');
+    const result = attempt(handle, a, b, c);
+    if (result !== null) return pass(task, result);
+  } catch (error) {
+    // swallows: nothing; operations reject.
+    failed(handle, error);
+    return fail(task, error);
+  }
+  return armed(task, handle, direction, operation, attempt, a, b, c);
+}
+
+/** Waits, and then tries. */
+function armed<T, A, B, C>(
+  task: TaskRecord,
+  handle: Handle,
+  direction: Direction,
+  operation: string,
+  attempt: Attempt<T, A, B, C> | null,
+  a: A,
+  b: B,
+  c: C,
+): Promise<T> {
+  try {
     handle.arm(direction);
   } catch (error) {
     // swallows: nothing; operations reject.
+    failed(handle, error);
     return fail(task, error);
   }
-  return begin(task, operation) ?? slot.wait(task, null);
+  const refusal = begin(task, operation);
+  if (refusal !== null) return refusal;
+  return (direction === 'reader' ? handle.reader : handle.writer).wait(task, attempt, a, b, c);
 }

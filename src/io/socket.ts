@@ -5,7 +5,8 @@
  */
 
 import { RuntimeError } from '../errors.ts';
-import { enter, enterComposite, fail, pass, type Readiness, refuse, refused, sleep } from '../traps.ts';
+import type { Readiness } from '../readiness.ts';
+import { enter, enterComposite, fail, pass, refuse, refused, sleep } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
   bytesOf,
@@ -266,11 +267,11 @@ export class Socket implements AsyncDisposable {
   connect(address: Address): Promise<void> {
     endpoint(address, this.#handle.family, CONNECT);
     if (enterComposite(CONNECT) === null) return refused(CONNECT);
-    if (this.#handle.writer.task !== null) return this.#handle.writer.busy(CONNECT);
-    return this.#connect(address);
+    if (this.#handle.hasWriter) return this.#handle.writer.busy(CONNECT);
+    return this.connectTo(address);
   }
 
-  async #connect(address: Address): Promise<void> {
+  private async connectTo(address: Address): Promise<void> {
     const handle = this.#handle;
     const to = await resolved(endpoint(address, handle.family, CONNECT), handle.family);
     // A Unix socket whose server's line is full says so at once, and nothing tells when there is room.
@@ -309,12 +310,18 @@ export class Socket implements AsyncDisposable {
    * Binds the socket to a local address: `''` is every interface, port 0 any free port. Does not block, and so looks no names up but `localhost`.
    * On the portable driver binding happens later: `await ready()`.
    * @throws an Error with a code such as `EADDRINUSE`
+   * @throws TypeError, RangeError for what is no address, or a name that would have to be looked up
+   * @see Reference manual, "Socket"
    */
   bind(address: Address): void {
     this.#handle.bind(literalEndpoint(address, this.#handle.family, 'bind'));
   }
 
-  /** Begins to accept clients; up to `backlog` of them stand in line. Does not block. */
+  /**
+   * Begins to accept clients; up to `backlog` of them stand in line. Does not block.
+   * @throws an Error with a code such as `EADDRINUSE`; on the portable driver `ready()` does
+   * @see Reference manual, "Socket"
+   */
   listen(backlog = 128): void {
     this.#handle.listen(checkCount(backlog, 'backlog', 'Socket.listen()'));
   }
@@ -323,8 +330,9 @@ export class Socket implements AsyncDisposable {
    * Waits until `bind` and `listen` have taken place. On the posix driver they have, and it does not block;
    * on the portable one Node does it a little later (`FUTURE_WAIT`).
    *
-   * **Cancellation:** the caller stops waiting.
+   * **Cancellation:** the caller stops waiting; binding goes on.
    * @throws an Error with a code such as `EADDRINUSE`
+   * @see Reference manual, "Socket"
    */
   ready(): Promise<void> {
     const task = enterComposite('Socket.ready()');
@@ -389,17 +397,30 @@ export class Socket implements AsyncDisposable {
 
   // ---- Names, options, the descriptor ----
 
-  /** The socket's own address. @throws an Error that says to `await ready()`, on the portable driver before it is bound */
+  /**
+   * The socket's own address. Does not block.
+   * @throws an Error that says to `await ready()`, on the portable driver before it is bound
+   * @see Reference manual, "Socket"
+   */
   getsockname(): Address {
     return this.#handle.getsockname() as Address;
   }
 
-  /** The address of the other end. @throws an Error with the code ENOTCONN if there is none */
+  /**
+   * The address of the other end. Does not block.
+   * @throws an Error with the code `ENOTCONN` if there is none
+   * @see Reference manual, "Socket"
+   */
   getpeername(): Address {
     return this.#handle.getpeername();
   }
 
-  /** An option's value: a number, or with `size` that many bytes. */
+  /**
+   * An option's value: a number, or with `size` that many bytes. Does not block.
+   * @throws an Error with a code such as `ENOPROTOOPT`
+   * @throws NotSupportedError on the portable driver, for what Node does not tell
+   * @see Reference manual, "Socket"
+   */
   getsockopt(level: number, name: number): number;
   getsockopt(level: number, name: number, size: number): Buffer;
   getsockopt(level: number, name: number, size = 0): number | Buffer {
@@ -407,20 +428,32 @@ export class Socket implements AsyncDisposable {
   }
 
   /**
-   * Sets an option, to a number, a truth value or bytes.
+   * Sets an option, to a number, a truth value or bytes. Does not block.
+   * @throws an Error with a code such as `ENOPROTOOPT`
    * @throws NotSupportedError on the portable driver, for what Node cannot set
+   * @see Reference manual, "Socket"
+   * @example
+   * const sock = socket(AF_INET, SOCK_STREAM);
+   * sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
    */
   setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
     this.#handle.setsockopt(level, name, value instanceof Uint8Array ? value : Number(value));
   }
 
-  /** The socket as a stream of bytes and lines. Closing the stream closes the socket. */
+  /**
+   * The socket as a stream of bytes and lines. Closing the stream closes the socket. Does not block.
+   *
+   * Beware: what the stream has read ahead is no longer in the socket.
+   * @see Reference manual, "Socket"
+   * @example
+   * for await (const line of client.asStream()) console.log(String(line));
+   */
   asStream(): SocketStream {
     return new SocketStream(this.#handle);
   }
 
   /**
-   * The socket as a file stream; closing that leaves the socket open. `asStream()` is what most programs want.
+   * The socket as a file stream; closing that leaves the socket open. Does not block. `asStream()` is what most programs want.
    * @param mode `'rb'`, `'wb'` or `'rwb'`
    * @throws RuntimeError for a text mode
    * @see Reference manual, "Socket"
@@ -434,29 +467,46 @@ export class Socket implements AsyncDisposable {
     return new FileStream(this.#handle, { keepOpen: true });
   }
 
-  /** The descriptor; -1 once the socket is closed. */
+  /**
+   * The descriptor; -1 once the socket is closed. Does not block.
+   * @throws NotSupportedError on the portable driver
+   * @see Reference manual, "Socket"
+   */
   fileno(): number {
     return this.#handle.fileno();
   }
 
-  /** Gives the descriptor away without closing it; this object is closed. */
+  /**
+   * Gives the descriptor away without closing it; this object is closed, and tasks that wait in it are woken with an Error whose
+   * code is `EBADF`. Does not block.
+   * @throws NotSupportedError on the portable driver
+   * @see Reference manual, "Socket"
+   */
   detach(): number {
     return this.#handle.detach();
   }
 
-  /** Another socket object for the same connection, with a descriptor of its own. */
+  /**
+   * Another socket object for the same connection, with a descriptor of its own. Does not block.
+   * @throws an Error with a code such as `EMFILE`
+   * @throws NotSupportedError on the portable driver
+   * @see Reference manual, "Socket"
+   */
   dup(): Socket {
     return new Socket(this.#handle.dup());
   }
 
+  /** `AF_INET`, `AF_INET6`, `AF_UNIX`, … */
   get family(): number {
     return this.#handle.family;
   }
 
+  /** `SOCK_STREAM`, `SOCK_DGRAM`, … */
   get type(): number {
     return this.#handle.type;
   }
 
+  /** The protocol's number; 0 for the usual one of the type. */
   get proto(): number {
     return this.#handle.proto;
   }
@@ -466,14 +516,21 @@ export class Socket implements AsyncDisposable {
     return this.#handle;
   }
 
-  /** @throws RuntimeError always: a timeout belongs to the operation */
+  /**
+   * Is refused: a timeout belongs to the operation, not to the socket.
+   * @throws RuntimeError always, with what to write instead
+   * @see Reference manual, "Socket"
+   */
   settimeout(_seconds: number | null): never {
     throw new RuntimeError(
       'A socket has no timeout of its own. Write timeoutAfter(seconds, () => sock.recv(1000)).',
     );
   }
 
-  /** Null: see `settimeout`. */
+  /**
+   * Null: a socket has no timeout of its own. See `settimeout`.
+   * @see Reference manual, "Socket"
+   */
   gettimeout(): null {
     return null;
   }

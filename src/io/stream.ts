@@ -291,7 +291,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
     const handle = this.#handle;
     if (handle.closed || this.#keepOpen) return pass(task, undefined);
     // Another task may be writing; then what it waits for is over.
-    if (handle.writer.task === null && !isDrained(handle)) return this.#flushAndClose();
+    if (!handle.hasWriter && !isDrained(handle)) return this.#flushAndClose();
     handle.close();
     return pass(task, undefined);
   }

@@ -22,7 +22,7 @@ import type { Activation } from '../activation.ts';
 import type { AnyFunction } from '../base/callable.ts';
 import { type Logger, stderrLogger } from '../base/logger.ts';
 import { captureStack, comesOutAt } from '../base/stack.ts';
-import { type RuntimeError, TaskError, TaskTimeout } from '../errors.ts';
+import { TaskError } from '../errors.ts';
 import { Alarm } from './alarm.ts';
 import { start } from './body.ts';
 import { Burst } from './burst.ts';
@@ -50,7 +50,7 @@ import { handled, refuse } from './rejection.ts';
 import { busyError, finishedError, Reports } from './reports.ts';
 import { Roster } from './roster.ts';
 import { TaskList } from './tasklist.ts';
-import { abortSignals, outranks, overdue, spendTimeouts, voidTimeouts } from './timeouts.ts';
+import { abortSignals, expireTimeout, voidTimeouts } from './timeouts.ts';
 
 export interface SpawnOptions {
   daemon?: boolean;
@@ -139,7 +139,7 @@ export class Core {
    */
   beginBlocking(record: TaskRecord, operation: string): Promise<never> | null {
     if (this.running !== record && !this.#checkIn(record, operation))
-      return refuse(this.finished(record, operation));
+      return refuse(finishedError(record, operation));
     if (record.pending !== null && record.shield === 0) return refuse(this.takePending(record, operation));
     record.operation = operation;
     return null;
@@ -169,10 +169,6 @@ export class Core {
     if (record.promise !== null) throw busyError(record, operation);
     this.#comeBack(record);
     return true;
-  }
-
-  finished(record: TaskRecord, operation: string): RuntimeError {
-    return finishedError(record, operation);
   }
 
   // ---- Turns ----------------------------------------------------------------------------
@@ -419,7 +415,8 @@ export class Core {
   #riseFromRest(): void {
     if (!this.resting) return;
     this.resting = false;
-    this.#burst.afterRest();
+    // What wakes a task within the same run of microtasks, a promise that had settled, has not let the event loop turn.
+    if (!this.#armed) this.#burst.afterRest();
     this.deadlock.stirred();
     // A clock that jumps must not do so while tasks are busy. One that ticks may ring early.
     if (this.clock.stalled !== undefined) this.#alarm.clear();
@@ -451,13 +448,8 @@ export class Core {
     if (timedOut) {
       // A task that has already been woken gets what it was woken with; the timeout then comes at its
       // next blocking operation, unless it has left the timeout by then.
-      const owner = overdue(record.timeouts, now);
-      record.timeoutAt = spendTimeouts(record, owner, now);
-      const where = record.operation === '' ? '' : ` while waiting in ${record.operation}`;
-      const exc = new TaskTimeout(`The timeout expired${where}.`);
-      exc.clock = now;
-      if (record.stack !== null) comesOutAt(record.stack, exc);
-      if (outranks(owner, record.pending)) this.throwInto(record, exc);
+      const exc = expireTimeout(record, now);
+      if (exc !== null) this.throwInto(record, exc);
     }
     // Shielded from the timeout, it waits on.
     if (record.waiting) {

@@ -19,19 +19,20 @@ export class WaitSlot implements Waitable {
 
   /** Wakes the task, if one waits. False if none does. */
   wake(value?: unknown): boolean {
-    return this.#wake(RESUME_VALUE, value);
+    return wakeIn(this, RESUME_VALUE, value);
   }
 
   /** Wakes the task with an error. False if none waits. */
   fail(error: unknown): boolean {
-    return this.#wake(RESUME_ERROR, error);
+    return wakeIn(this, RESUME_ERROR, error);
   }
+}
 
-  #wake(mode: number, value: unknown): boolean {
-    const record = this.task;
-    if (record === null) return false;
-    this.task = null;
-    record.core.wake(record, mode, value);
-    return true;
-  }
+// No private method: an object with one is larger, and there is a slot for every connection.
+function wakeIn(slot: WaitSlot, mode: number, value: unknown): boolean {
+  const record = slot.task;
+  if (record === null) return false;
+  slot.task = null;
+  record.core.wake(record, mode, value);
+  return true;
 }

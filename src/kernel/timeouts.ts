@@ -3,6 +3,7 @@
  * with them.
  */
 
+import { comesOutAt } from '../base/stack.ts';
 import { TaskTimeout } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -34,11 +35,23 @@ export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFram
   return found;
 }
 
+/** The time that limits a task is up. Gives what is to be thrown into it; null if something comes first that already waits for it. */
+export function expireTimeout(record: TaskRecord, now: number): TaskTimeout | null {
+  const owner = overdue(record.timeouts, now);
+  record.timeoutAt = spendTimeouts(record, owner, now);
+  if (!outranks(owner, record.pending)) return null;
+  const where = record.operation === '' ? '' : ` while waiting in ${record.operation}`;
+  const exc = new TaskTimeout(`The timeout expired${where}.`);
+  exc.clock = now;
+  if (record.stack !== null) comesOutAt(record.stack, exc);
+  return exc;
+}
+
 /**
  * Spends the timeout that has expired, and all inside it. Gives the deadline that limits the task from
  * here on: that of what stands around the one that expired.
  */
-export function spendTimeouts(record: TaskRecord, owner: TimeoutFrame | null, now: number): number | null {
+function spendTimeouts(record: TaskRecord, owner: TimeoutFrame | null, now: number): number | null {
   const next = owner === null ? null : owner.prior;
   for (let frame = record.timeouts; frame !== null; frame = frame.outer) {
     frame.spent ??= now;
@@ -57,7 +70,7 @@ export function voidTimeouts(record: TaskRecord): void {
 }
 
 /** True if the timeout of `owner` is to be delivered rather than what already waits: a cancellation, or the timeout of a frame around it. */
-export function outranks(owner: TimeoutFrame | null, pending: unknown): boolean {
+function outranks(owner: TimeoutFrame | null, pending: unknown): boolean {
   if (pending === null) return true;
   return (
     pending instanceof TaskTimeout && overdue(owner === null ? null : owner.outer, pending.clock) === null

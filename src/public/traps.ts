@@ -4,19 +4,21 @@
  */
 
 export {
-  cancelTask,
-  clock,
   type FileLike,
-  futureWait,
-  getCurrent,
-  getKernel,
   ioWaiting,
   type Readiness,
   readWait,
+  writeWait,
+} from '../readiness.ts';
+export {
+  cancelTask,
+  clock,
+  futureWait,
+  getCurrent,
+  getKernel,
   schedulerWait,
   schedulerWake,
   setTimeout,
   sleep,
   unsetTimeout,
-  writeWait,
 } from '../traps.ts';

@@ -6,6 +6,7 @@
  */
 
 import type { PeerCertificate } from 'node:tls';
+import { provideErrors } from '../base/far-errors.ts';
 
 /** Options of `SSLError`. */
 export interface SSLErrorOptions extends ErrorOptions {
@@ -64,6 +65,8 @@ export class SSLCertVerificationError extends SSLError {
     this.verifyMessage = options.verifyMessage ?? message ?? '';
   }
 }
+
+provideErrors({ SSLError, SSLCertVerificationError });
 
 function reasonOf(code: string): string {
   return code.replace(/^ERR_(?:SSL|OSSL(?:_X509|_PEM|_EVP)?|TLS)_/, '');

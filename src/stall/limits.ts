@@ -40,9 +40,10 @@ offer('stalled', (turn: number, seconds: number) => lookAround(turn, seconds));
 /** What the stack shows of the user's code when the inspector asks from inside of it. */
 export function heldFrames(): Frame[] {
   const error = captureStack();
-  // The question itself is a frame, too, and names the place where it was asked.
+  // The question itself is a frame, too, and names the place where it was asked. What it called is ours.
   const lines = String(error.stack).split('\n');
-  error.stack = lines.filter((line) => !line.includes('<anonymous>:')).join('\n');
+  const asked = lines.map((line) => line.includes('<anonymous>:')).lastIndexOf(true);
+  error.stack = lines.slice(asked + 1).join('\n');
   return userFrames(error);
 }
 

@@ -5,12 +5,14 @@
  * It must not know what is watched for: limits.ts and the monitor do.
  */
 
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { libraryFolder, ownUrl } from '../base/own-file.ts';
 import { valueText } from '../base/stack.ts';
 import { workerThreads } from '../base/worker-threads.ts';
 import { outsideTasks, pulse } from '../traps.ts';
+import { built } from './built.ts';
 import { answer, deskNumber } from './desk.ts';
 
 /** What the thread is given at its start. */
@@ -48,9 +50,12 @@ export type Order =
 const own = ownUrl(import.meta.url);
 const SOURCE = own.endsWith('.ts');
 
-/** The file of a thread's module: `monitor/server`, say. Built, it is an entry of its own. */
-export function threadModule(name: string): URL {
-  return SOURCE ? new URL(`../${name}.ts`, own) : new URL(`./${name}.js`, own);
+/** A thread's module: `monitor/server`, say. Built, it is a file of its own; a bundle brings the text along. */
+function threadModule(name: string): URL {
+  if (SOURCE) return new URL(`../${name}.ts`, own);
+  const file = new URL(`./${name}.js`, own);
+  if (existsSync(file) || built === null) return file;
+  return new URL(`data:text/javascript,${encodeURIComponent(built(name))}`);
 }
 
 /** A thread does not inherit what loads TypeScript, and what asks a loader in this thread would wait for it while it is stuck. */
@@ -64,6 +69,8 @@ export class Watch {
   /** How many wait for something of the thread's, which the process must not end before. */
   #awaited = 0;
   #users = 0;
+  /** Settles when the thread has ended, by itself or not. */
+  readonly #ended: Promise<void>;
   /** Guests that are asked to go, and who waits for that. */
   readonly #leaving = new Map<number, () => void>();
 
@@ -87,6 +94,7 @@ export class Watch {
     this.#worker.on('error', (error) =>
       process.stderr.write(`curio error: the watching thread failed: ${valueText(error)}\n`),
     );
+    this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
     this.#worker.unref();
   }
 
@@ -107,12 +115,9 @@ export class Watch {
     this.send({ do: 'admit', guest, url: threadModule(module).href, data });
     return () => {
       const settled = this.stay();
-      const gone = new Promise<void>((resolve) => {
-        this.#leaving.set(guest, resolve);
-        this.#worker.once('exit', resolve);
-      });
+      const gone = new Promise<void>((resolve) => this.#leaving.set(guest, resolve));
       this.send({ do: 'dismiss', guest });
-      return gone.finally(settled);
+      return Promise.race([gone, this.#ended]).finally(settled);
     };
   }
 
@@ -131,9 +136,8 @@ export class Watch {
   async #stop(): Promise<void> {
     this.stay();
     // Never terminate(): this thread would hang if that one ended while it holds this one.
-    const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
     this.send({ do: 'stop' });
-    await ended;
+    await this.#ended;
   }
 
   async #answer({ number, question, args }: Question): Promise<void> {

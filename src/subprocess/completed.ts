@@ -2,6 +2,7 @@
  * What has become of a process: the result of `run()`, and the error for one that failed.
  */
 
+import { provideErrors } from '../base/far-errors.ts';
 import { CurioError } from '../errors.ts';
 import { commandText } from './options.ts';
 import { signalName } from './signals.ts';
@@ -51,6 +52,8 @@ export class CalledProcessError extends CurioError {
     return this.stdout;
   }
 }
+
+provideErrors({ CalledProcessError });
 
 const EMPTY = Buffer.alloc(0);
 

@@ -48,7 +48,11 @@ export class Condition {
     return elsewhere()?.construct(new.target, [lock]) as this;
   }
 
-  /** Acquires the underlying lock. Blocks as the lock does. */
+  /**
+   * Acquires the underlying lock. Blocks (`LOCK_ACQUIRE`) while another task has it.
+   *
+   * **Cancellation:** the task leaves the line, without the lock.
+   */
   acquire(): Promise<Guard> {
     return this.#lock.acquire();
   }
@@ -63,7 +67,11 @@ export class Condition {
     return this.#lock.locked();
   }
 
-  /** Runs `fn(...args)` while holding the lock. */
+  /**
+   * Runs `fn(...args)` while holding the lock, and gives its result. Blocks as the lock, and as `fn` does.
+   *
+   * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     return this.#lock.with(fn, ...args);
   }

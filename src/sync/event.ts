@@ -30,11 +30,12 @@ export class Event {
     return elsewhere()?.construct(new.target, []) as this;
   }
 
+  /** True from `set()` until `clear()`. Does not block. */
   isSet(): boolean {
     return this.#set;
   }
 
-  /** Makes later waiters wait. Who has been woken stays woken. */
+  /** Makes later waiters wait. Who has been woken stays woken. Does not block. */
   clear(): void {
     this.#set = false;
   }
@@ -80,6 +81,7 @@ export class Result<T> {
     return elsewhere()?.construct(new.target, []) as this;
   }
 
+  /** True once a value or an exception has been set. Does not block. */
   isSet(): boolean {
     return this.#state !== 'unset';
   }

@@ -15,6 +15,7 @@ interface Releasable {
 /**
  * Held until it is disposed of: `await using _ = await lock.acquire()`. Disposing twice, or after an explicit
  * `release()` by way of the guard, does nothing.
+ * @see Reference manual, "Synchronization Primitives"
  * @example
  * const guard = await lock.acquire();
  * try {

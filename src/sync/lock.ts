@@ -76,7 +76,12 @@ export class Lock {
     return this.#permits.free === 0;
   }
 
-  /** Runs `fn(...args)` while holding the lock. */
+  /**
+   * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as
+   * `fn` does.
+   *
+   * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     return runHolding('Lock.with', this, fn, args);
   }
@@ -195,7 +200,12 @@ export class RLock {
     return this.#owner !== null;
   }
 
-  /** Runs `fn(...args)` while holding the lock. */
+  /**
+   * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as
+   * `fn` does.
+   *
+   * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     return runHolding('RLock.with', this, fn, args);
   }

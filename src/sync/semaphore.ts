@@ -92,7 +92,11 @@ export class Semaphore {
     return this.#permits.free === 0;
   }
 
-  /** Runs `fn(...args)` while holding a permit. */
+  /**
+   * Runs `fn(...args)` while holding a permit, and gives its result. Blocks (`SEMA_ACQUIRE`) while there is none, and as `fn` does.
+   *
+   * **Cancellation:** the permit has been given back, wherever it was interrupted.
+   */
   with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
     return runHolding('Semaphore.with', this, fn, args);
   }

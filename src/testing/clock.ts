@@ -78,6 +78,7 @@ export class VirtualClock implements Clock {
     this.#change();
   }
 
+  /** Asks to be woken when the clock has got to `deadline`: what kernels call. Gives what takes the request back. */
   schedule(deadline: number, wake: () => void, background = false): () => void {
     const entry = { deadline, wake, background };
     this.#entries.add(entry);
@@ -87,6 +88,7 @@ export class VirtualClock implements Clock {
     };
   }
 
+  /** A kernel that nothing in it can wake is told by `declare` when nothing outside can either: what kernels call. Gives what takes it back. */
   stalled(declare: () => void): () => void {
     this.#stalled.add(declare);
     this.#change();

@@ -187,7 +187,7 @@ export class AsyncThread<T = unknown> {
   }
 }
 
-addClass(AsyncThread, 'start join wait cancel');
+addClass('AsyncThread', AsyncThread, 'start join wait cancel');
 
 /**
  * Starts a thread that runs `fn(...args)`, and gives it. Does not block. The function travels as with `runInThread`;

@@ -19,6 +19,14 @@ export function isAsyncThread(): boolean {
 }
 
 /**
+ * An object as a thread sees it: where it is a block for `await using`, or has `enter()` and `leave()`, it is one for `using`
+ * there, and what `for await` goes through is for `for`.
+ */
+export type InThread<V> = V &
+  (V extends AsyncDisposable | { enter(): void; leave(): void } ? Disposable : unknown) &
+  (V extends AsyncIterable<infer Item> ? Iterable<Item> : unknown);
+
+/**
  * In an async thread: does an operation in the kernel, and blocks the thread until it is done. Gives its value, or throws
  * its error. `AWAIT(queue.get())` and `AWAIT(sleep, 1)` are operations; an async function runs in the kernel. Any other
  * function is called with the arguments, in the thread; any other value is returned as it is.
@@ -35,8 +43,8 @@ export function isAsyncThread(): boolean {
  *   }
  * }
  */
-export function AWAIT<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Awaited<T>;
-export function AWAIT<T>(value: T): Awaited<T>;
+export function AWAIT<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): InThread<Awaited<T>>;
+export function AWAIT<T>(value: T): InThread<Awaited<T>>;
 export function AWAIT(value: unknown, ...args: unknown[]): unknown {
   const there = elsewhere();
   if (there === null) return outside(value, args);

@@ -3,4 +3,4 @@
  */
 
 export { AsyncThread, spawnThread, type ThreadOptions } from './async-thread.ts';
-export { AWAIT, isAsyncThread } from './await.ts';
+export { AWAIT, type InThread, isAsyncThread } from './await.ts';

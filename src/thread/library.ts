@@ -35,8 +35,8 @@ import {
   socket,
   socketpair,
 } from '../socket.ts';
-import { SSLSocket } from '../ssl/index.ts';
-import { checkOutput, Popen, run as runProgram } from '../subprocess/index.ts';
+import { SSLCertVerificationError, SSLError, SSLSocket } from '../ssl/index.ts';
+import { CalledProcessError, checkOutput, Popen, run as runProgram } from '../subprocess/index.ts';
 import { Condition } from '../sync/condition.ts';
 import { Event, Result } from '../sync/event.ts';
 import { Guard } from '../sync/guard.ts';
@@ -92,47 +92,53 @@ const SYNC = 'acquire release with';
 const STREAM = 'read readall readExactly readinto readline readlines write writelines flush close';
 
 /** A class, and those of its methods that are operations; all others give their result at once. */
-const classes: [AnyClass, string][] = [
-  [Task, 'join wait cancel'],
-  [TaskGroup, 'spawn spawnThread addTask nextDone nextResult join cancelRemaining'],
-  [Event, 'wait set'],
-  [Result, 'unwrap setValue setException'],
-  [Lock, SYNC],
-  [RLock, SYNC],
-  [Semaphore, SYNC],
-  [BoundedSemaphore, SYNC],
-  [Condition, `${SYNC} wait waitFor notify notifyAll`],
-  [Guard, ''],
-  [Queue, 'get put join taskDone'],
-  [PriorityQueue, 'get put join taskDone'],
-  [LifoQueue, 'get put join taskDone'],
-  [SignalEvent, 'wait set'],
-  [SignalQueue, 'get'],
-  [TimeoutScope, 'run'],
-  [CancellationShield, ''],
-  [
+const classes: Record<string, [AnyClass, string]> = {
+  Task: [Task, 'join wait cancel'],
+  TaskGroup: [TaskGroup, 'spawn spawnThread addTask nextDone nextResult join cancelRemaining'],
+  Event: [Event, 'wait set'],
+  Result: [Result, 'unwrap setValue setException'],
+  Lock: [Lock, SYNC],
+  RLock: [RLock, SYNC],
+  Semaphore: [Semaphore, SYNC],
+  BoundedSemaphore: [BoundedSemaphore, SYNC],
+  Condition: [Condition, `${SYNC} wait waitFor notify notifyAll`],
+  Guard: [Guard, ''],
+  Queue: [Queue, 'get put join taskDone'],
+  PriorityQueue: [PriorityQueue, 'get put join taskDone'],
+  LifoQueue: [LifoQueue, 'get put join taskDone'],
+  SignalEvent: [SignalEvent, 'wait set'],
+  SignalQueue: [SignalQueue, 'get'],
+  TimeoutScope: [TimeoutScope, 'run'],
+  CancellationShield: [CancellationShield, ''],
+  Socket: [
     Socket,
     'recv recvInto recvfrom recvfromInto recvmsg recvmsgInto send sendall sendto sendmsg accept connect connectEx ready ' +
       'doHandshake shutdown close',
   ],
-  [
+  SSLSocket: [
     SSLSocket,
     'recv recvInto recvfrom recvfromInto recvmsg recvmsgInto send sendall sendto sendmsg accept connect connectEx ready ' +
       'doHandshake shutdown close unwrap',
   ],
-  [FileStream, STREAM],
-  [SocketStream, STREAM],
-  [
+  FileStream: [FileStream, STREAM],
+  SocketStream: [SocketStream, STREAM],
+  AsyncFile: [
     AsyncFile,
     'read read1 readline readlines readinto readinto1 readall write writelines truncate seek tell flush close',
   ],
-  [Channel, 'accept connect bind close'],
-  [Connection, 'send recv sendBytes recvBytes recvBytesInto authenticateServer authenticateClient close'],
-  [Popen, 'wait communicate'],
-];
+  Channel: [Channel, 'accept connect bind close'],
+  Connection: [
+    Connection,
+    'send recv sendBytes recvBytes recvBytesInto authenticateServer authenticateClient close',
+  ],
+  Popen: [Popen, 'wait communicate'],
+};
 
 for (const [name, fn] of Object.entries(functions)) addFunction(name, fn, shipping.has(name));
-for (const [cls, operations] of classes) addClass(cls, operations);
+for (const [name, [cls, operations]] of Object.entries(classes)) addClass(name, cls, operations);
 provide({ curioRunning });
+provide({ CalledProcessError, SSLCertVerificationError, SSLError });
 // They cross in their own way, but are made in the kernel like the others.
-for (const cls of [UniversalEvent, UniversalQueue, UniversalResult]) addClass(cls, '');
+for (const [name, cls] of Object.entries({ UniversalEvent, UniversalQueue, UniversalResult })) {
+  addClass(name, cls, '');
+}

@@ -8,19 +8,29 @@ import type { Shipment } from '../workers/travel/shipment.ts';
 /** What a call is made on: one of the library's functions, or an object or function the thread has been given. */
 export type Target = { library: string } | { handle: number } | { ship: Shipment };
 
+/** A call, of an object's method or of a function. */
+export interface CallRequest {
+  t: 'call';
+  on: Target;
+  /** Null to call the target itself. */
+  method: string | null;
+  args: unknown[];
+  /** True for what needs no AWAIT: it is not where a cancellation is delivered. */
+  free: boolean;
+  /** The result is to be an object of the kernel's, whatever it is. */
+  keep?: boolean;
+}
+
+/** The value of an object's property. */
+export interface GetRequest {
+  t: 'get';
+  handle: number;
+  name: string;
+}
+
 export type ToKernel =
-  | {
-      t: 'call';
-      on: Target;
-      /** Null to call the target itself. */
-      method: string | null;
-      args: unknown[];
-      /** True for what needs no AWAIT: it is not where a cancellation is delivered. */
-      free: boolean;
-      /** The result is to be an object of the kernel's, whatever it is. */
-      keep?: boolean;
-    }
-  | { t: 'get'; handle: number; name: string }
+  | CallRequest
+  | GetRequest
   | { t: 'construct'; name: string; args: unknown[] }
   | { t: 'universal'; object: Named; method: string; args: unknown[] }
   /** Of a universal object, and without an answer. */

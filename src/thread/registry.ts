@@ -25,11 +25,14 @@ export function addFunction(name: string, fn: LibraryFunction, ships = false): v
   provide({ [name]: fn });
 }
 
-/** A class whose objects stay in the kernel, and those of its methods that are operations. */
-export function addClass(cls: AnyClass, operations: string): void {
-  byClass.set(cls.prototype, cls.name);
-  byName.set(cls.name, { cls, operations: new Set(operations.split(' ')) });
-  provide({ [cls.name]: cls });
+/**
+ * A class whose objects stay in the kernel, and those of its methods that are operations. What it calls itself does not count: a
+ * program that was made smaller has other names than its threads.
+ */
+export function addClass(name: string, cls: AnyClass, operations: string): void {
+  byClass.set(cls.prototype, name);
+  byName.set(name, { cls, operations: new Set(operations.split(' ')) });
+  provide({ [name]: cls });
 }
 
 /** The library's function of this name. */

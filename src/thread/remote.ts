@@ -5,7 +5,7 @@
  */
 
 import { inspect } from 'node:util';
-import { DISPOSE, ITERATE, type Target } from './messages.ts';
+import { type CallRequest, DISPOSE, type GetRequest, ITERATE, type Target } from './messages.ts';
 import { isOperation, libraryClass, shipsFunctions } from './registry.ts';
 
 /** What can be asked of the kernel. */
@@ -17,15 +17,7 @@ interface Asks {
     lazy: boolean,
     ships?: boolean,
   ): unknown;
-  request(message: { t: 'get'; handle: number; name: string }): unknown;
-  request(message: {
-    t: 'call';
-    on: Target;
-    method: string | null;
-    args: unknown[];
-    free: boolean;
-    keep?: boolean;
-  }): unknown;
+  request(message: GetRequest | CallRequest): unknown;
 }
 
 const ids = new WeakMap<object, number>();

@@ -31,6 +31,7 @@ import type { Shipment } from '../workers/travel/shipment.ts';
 import '../workers/travel/universal.ts';
 import { unpack } from '../workers/travel/unpack.ts';
 import {
+  type CallRequest,
   type Declared,
   DISPOSE,
   FILLS,
@@ -59,7 +60,6 @@ interface Gone {
 }
 
 type Incoming = ToKernel | Gone;
-type Call = Extract<ToKernel, { t: 'call' }>;
 
 /** How many errors are remembered by identity, for a thread that throws one on. */
 const REMEMBERED = 100;
@@ -287,7 +287,7 @@ export class Service implements Customs {
     return made;
   }
 
-  async #call({ on, method, args: wired }: Call): Promise<unknown> {
+  async #call({ on, method, args: wired }: CallRequest): Promise<unknown> {
     const args = await this.#arguments(wired);
     const target = await this.#target(on);
     // A guard that has been let go of is not kept, and to let go of it once more does nothing.

@@ -38,6 +38,10 @@ export class UniversalEvent extends Shared {
     return sharedFrom(handle, 'UniversalEvent') as UniversalEvent;
   }
 
+  /**
+   * True while the event is set. Does not block; in another thread than the object's it waits for that thread's answer.
+   * @see Reference manual, "Universal Synchronizaton"
+   */
   isSet(): boolean {
     if (this.far !== null) return this.far.look(this, 'isSet', []) as boolean;
     return this.#set;
@@ -69,6 +73,8 @@ export class UniversalEvent extends Shared {
     return done(task, undefined);
   }
 
+  /** @internal */
+  protected readonly kind = 'UniversalEvent';
   /** @internal */
   protected readonly terms = null;
 

@@ -74,6 +74,8 @@ export class UniversalQueue<T> extends Shared implements AsyncIterable<T> {
   #shut = false;
   readonly #poll: PollSign | null;
   /** @internal */
+  protected readonly kind = 'UniversalQueue';
+  /** @internal */
   protected terms: Terms;
 
   /**

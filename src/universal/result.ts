@@ -35,6 +35,10 @@ export class UniversalResult<T> extends Shared {
     return sharedFrom(handle, 'UniversalResult') as UniversalResult<T>;
   }
 
+  /**
+   * True once a value or an exception has been set. Does not block; in another thread than the object's it waits for that thread's answer.
+   * @see Reference manual, "Universal Synchronizaton"
+   */
   isSet(): boolean {
     if (this.far !== null) return this.far.look(this, 'isSet', []) as boolean;
     return this.#state !== 'unset';
@@ -84,6 +88,8 @@ export class UniversalResult<T> extends Shared {
     return done(task, undefined);
   }
 
+  /** @internal */
+  protected readonly kind = 'UniversalResult';
   /** @internal */
   protected readonly terms = null;
 

@@ -35,6 +35,8 @@ export abstract class Shared {
   protected readonly far: Far | null = arriving;
   #handle: UniversalHandle | null = null;
 
+  /** @internal The class of its stand-ins. */
+  protected abstract readonly kind: string;
   /** @internal What the stand-in has to be made with. */
   protected abstract readonly terms: unknown;
   /** @internal True if a call of this method needs no answer. */
@@ -55,7 +57,7 @@ export abstract class Shared {
    */
   handle(): UniversalHandle {
     this.#handle ??= {
-      curio: this.constructor.name,
+      curio: this.kind,
       home: thisHome(customs),
       id: show(this),
       terms: this.terms,

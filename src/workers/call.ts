@@ -5,11 +5,17 @@
 import { Buffer } from 'node:buffer';
 import { functionName } from '../base/callable.ts';
 import { HeldSlot } from '../io/held.ts';
-import { isSharedObject } from '../universal/shared.ts';
 import { openEnvelope } from './envelope.ts';
 import { asBuffer, type CallMessage, type Mark, type Reply, standingAlone } from './message.ts';
+import { crossesByHandle } from './travel/crossing.ts';
 import type { Shipment } from './travel/shipment.ts';
 
+/**
+ * Options of `runInThread()`, `runInProcess()` and `blockInThread()`, before the function.
+ * @see Reference manual, "Blocking Operations and External Work"
+ * @example
+ * await timeoutAfter(1, () => runInThread({ onCancel: 'abandon' }, (n: number) => n * n, 12));
+ */
 export interface CallOptions {
   /**
    * What becomes of the function when the calling task is cancelled: `'terminate'` (the default) ends the worker that runs
@@ -77,10 +83,10 @@ export class Call extends HeldSlot {
 
 /** Makes arguments fit to be copied. */
 function packArguments(args: readonly unknown[]): Pick<CallMessage, 'args' | 'marks'> {
-  if (!args.some((arg) => Buffer.isBuffer(arg) || isSharedObject(arg))) return { args, marks: null };
+  if (!args.some((arg) => Buffer.isBuffer(arg) || crossesByHandle(arg))) return { args, marks: null };
   const marks: (Mark | undefined)[] = [];
   const packed = args.map((arg, i) => {
-    if (isSharedObject(arg)) {
+    if (crossesByHandle(arg)) {
       marks[i] = 'shared';
       return arg.handle();
     }

@@ -12,9 +12,9 @@ import {
 } from '../base/callable.ts';
 import { DeferredModule } from '../base/deferred-module.ts';
 import { callingTask, handled, refused } from '../traps.ts';
-import { isSharedObject } from '../universal/shared.ts';
 import type { CallOptions } from './call.ts';
 import type { Order } from './dispatch.ts';
+import { crossesByHandle } from './travel/crossing.ts';
 
 const dispatch = new DeferredModule(() => import('./dispatch.ts'));
 
@@ -100,7 +100,7 @@ function understand(all: unknown[], who: string, kind: 'thread' | 'process'): Or
   const options = (hasOptions ? first : {}) as CallOptions;
   const fn = hasOptions ? rest.shift() : first;
   checkOptions(options, who);
-  const universal = who === 'runInProcess' ? rest.find(isSharedObject) : undefined;
+  const universal = who === 'runInProcess' ? rest.find(crossesByHandle) : undefined;
   if (universal !== undefined) {
     throw new TypeError(
       `runInProcess() was given ${describe(universal)}, which only threads of this process can reach. ` +

@@ -5,16 +5,18 @@
  * It must not know who sends it.
  */
 
+import { errorsOfData } from '../base/far-errors.ts';
 import { valueText } from '../base/stack.ts';
 import * as curioErrors from '../errors.ts';
+import { asBuffer, standingAlone } from './message.ts';
 import { readableStack } from './travel/place.ts';
 
 /** An error, or anything else that was thrown, as data. */
 export type Envelope = ErrorEnvelope | { readonly thrown: unknown };
 
 interface ErrorEnvelope {
-  /** The nearest of its classes that is known on every side. */
-  readonly className: string;
+  /** Its classes, the nearest first: the first that the other side knows is the one. */
+  readonly classNames: readonly string[];
   readonly name: string;
   readonly message: string;
   readonly stack: string;
@@ -22,6 +24,8 @@ interface ErrorEnvelope {
   /** Of an AggregateError. */
   readonly errors?: readonly Envelope[];
   readonly properties: Readonly<Record<string, unknown>>;
+  /** Which of them were Buffers. */
+  readonly buffers?: readonly string[];
 }
 
 type ErrorClass = abstract new (...args: never[]) => Error;
@@ -48,11 +52,6 @@ for (const cls of builtIn) addClass(cls.name, cls);
 for (const [name, cls] of Object.entries(curioErrors)) addClass(name, cls as ErrorClass);
 addClass('DOMException', DOMException as unknown as ErrorClass);
 
-/** Other modules of Curio have error classes, too. */
-export function provideErrors(more: Record<string, ErrorClass>): void {
-  for (const [name, cls] of Object.entries(more)) addClass(name, cls);
-}
-
 const DEEP = 8;
 
 /** Makes data of what was thrown. Never throws. */
@@ -62,27 +61,32 @@ export function sealEnvelope(error: unknown, depth = 0): Envelope {
     return error instanceof Error ? sealError(error, depth) : { thrown: cloneable(error) };
   } catch {
     // swallows: the error of looking at an error; what was thrown is described as well as it can be.
-    return { className: 'Error', name: 'Error', message: valueText(error), stack: '', properties: {} };
+    return { classNames: ['Error'], name: 'Error', message: valueText(error), stack: '', properties: {} };
   }
 }
 
 function sealError(error: Error, depth: number): ErrorEnvelope {
   const properties: Record<string, unknown> = {};
+  const buffers: string[] = [];
   for (const key of [...Object.keys(error), ...accessors.filter((it) => it in error)]) {
     if (special.has(key)) continue;
     const value = (error as unknown as Record<string, unknown>)[key];
-    if (isCloneable(value)) properties[key] = value;
+    if (Buffer.isBuffer(value)) {
+      buffers.push(key);
+      properties[key] = standingAlone(value);
+    } else if (isCloneable(value)) properties[key] = value;
   }
   const { cause } = error;
   const errors = error instanceof AggregateError ? (error.errors as unknown[]) : null;
   return {
-    className: classOf(error),
+    classNames: classesOf(error),
     name: valueText(error.name),
     message: valueText(error.message),
     stack: typeof error.stack === 'string' ? withoutOwnFrames(error.stack) : '',
     ...(cause === undefined || depth >= DEEP ? {} : { cause: sealEnvelope(cause, depth + 1) }),
     ...(errors === null || depth >= DEEP ? {} : { errors: errors.map((it) => sealEnvelope(it, depth + 1)) }),
     properties,
+    ...(buffers.length === 0 ? {} : { buffers }),
   };
 }
 
@@ -91,13 +95,16 @@ const special = new Set(['name', 'message', 'stack', 'cause', 'errors', 'request
 /** What Curio's errors know besides, and do not show as properties of their own. */
 const accessors = ['clock', 'requestedAt'];
 
-function classOf(error: Error): string {
+function classesOf(error: Error): string[] {
+  const names: string[] = [];
   for (let proto: unknown = error; proto !== null; proto = Object.getPrototypeOf(proto)) {
     const name = classNames.get(proto);
-    if (name !== undefined) return name;
+    if (name !== undefined) return [...names, name];
+    // Some of Curio's are known by their names only; so are those of a second copy, which a worker's function has imported.
+    if (proto !== error && typeof (proto as Error).name === 'string' && Object.hasOwn(proto as Error, 'name'))
+      names.push((proto as Error).name);
   }
-  // Made by another realm, or by a second copy of Curio: the name has to do.
-  return classes.has(error.name) ? error.name : 'Error';
+  return names;
 }
 
 function isCloneable(value: unknown): boolean {
@@ -119,25 +126,28 @@ function cloneable(value: unknown): unknown {
 /** The error that was sealed, as near as can be. */
 export function openEnvelope(envelope: Envelope): unknown {
   if ('thrown' in envelope) return envelope.thrown;
-  const { className, name, message, stack, cause, errors, properties } = envelope;
-  const error = construct(className, name, message, errors);
+  const { classNames, name, message, stack, cause, errors, properties, buffers = [] } = envelope;
+  const error = construct(classNames, name, message, errors);
   if (cause !== undefined) define(error, 'cause', openEnvelope(cause));
   if (stack !== '') define(error, 'stack', readableStack(stack));
   if (error.name !== name) define(error, 'name', name);
   Object.assign(error, properties);
+  for (const key of buffers) Object.assign(error, { [key]: asBuffer(properties[key]) });
   return error;
 }
 
 function construct(
-  className: string,
+  classNames: readonly string[],
   name: string,
   message: string,
   errors: readonly Envelope[] = [],
 ): Error {
+  const className = classNames.find((it) => classes.has(it) || errorsOfData.has(it)) ?? 'Error';
   if (className === 'AggregateError') return new AggregateError(errors.map(openEnvelope), message);
   if (className === 'DOMException') return new DOMException(message, name);
-  const cls = (classes.get(className) ?? Error) as new (message: string) => Error;
-  return new cls(message);
+  const ofData = errorsOfData.get(className);
+  if (ofData !== undefined) return Object.setPrototypeOf(new Error(message), ofData.prototype as object);
+  return new (classes.get(className) as new (message: string) => Error)(message);
 }
 
 function define(error: Error, key: string, value: unknown): void {

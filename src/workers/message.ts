@@ -18,13 +18,13 @@ export interface CallMessage {
   readonly args: readonly unknown[];
   /** What some of the arguments are besides; null if they are all plain. */
   readonly marks: readonly (Mark | undefined)[] | null;
-  /** Universal objects come along. */
+  /** Objects come along that cross by their handles. */
   readonly universal: boolean;
   /** The worker may look out for the next call for a while, instead of going to sleep. */
   readonly linger: boolean;
 }
 
-/** What a copy has lost: that it was a Buffer; or it is a universal object, and the copy is its handle. */
+/** What a copy has lost: that it was a Buffer; or it is an object that crosses by its handle, and the copy is that. */
 export type Mark = 'buffer' | 'shared';
 
 /** What became of a call. */

@@ -10,7 +10,7 @@ const floors = [
   ['kernel/'],
   ['traps.ts'],
   ['stall/'],
-  ['public/', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
+  ['public/', 'readiness.ts', 'sched.ts', 'task.ts', 'meta.ts', 'activation.ts'],
   [
     'time.ts',
     'cancel.ts',
@@ -18,6 +18,7 @@ const floors = [
     'queue.ts',
     'local.ts',
     'group.ts',
+    'members.ts',
     'gather.ts',
     'signal.ts',
     'promise.ts',

@@ -14,11 +14,20 @@ export interface Source {
   tree: ts.SourceFile;
 }
 
-/** An import that is still there when the types are gone. */
+/** An import that is still there when the types are gone: `import`, `export … from` or `import()`. */
+export interface Import {
+  specifier: string;
+  line: number;
+  /** True for `import()`: nothing is loaded before it is called. */
+  isDeferred: boolean;
+}
+
+/** One of another file under src/. */
 export interface ValueImport {
   from: string;
   to: string;
   line: number;
+  isDeferred: boolean;
 }
 
 /** Parses a text as if it were the file `path` of src/. */
@@ -41,32 +50,38 @@ export function lineOf(node: ts.Node): number {
   return tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1;
 }
 
-/**
- * The imports of other files under src/ that a file's code really makes: `import`, `export … from` and `import()`,
- * and none of them that is `import type` or `export type`.
- */
-export function valueImports(source: Source): ValueImport[] {
-  const found: ValueImport[] = [];
+/** The imports that a file's code really makes, and none that is `import type` or `export type`. */
+export function importsOf({ tree }: Source): Import[] {
+  const found: Import[] = [];
 
-  const add = (specifier: ts.Node | undefined): void => {
-    if (specifier === undefined || !ts.isStringLiteral(specifier) || !specifier.text.startsWith('.')) return;
-    const to = normalize(join(dirname(source.path), specifier.text))
-      .split(sep)
-      .join('/');
-    found.push({ from: source.path, to, line: lineOf(specifier) });
+  const add = (specifier: ts.Node | undefined, isDeferred: boolean): void => {
+    if (specifier === undefined || !ts.isStringLiteral(specifier)) return;
+    found.push({ specifier: specifier.text, line: lineOf(specifier), isDeferred });
   };
 
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) {
-      if (node.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword) add(node.moduleSpecifier);
+      if (node.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword) add(node.moduleSpecifier, false);
     } else if (ts.isExportDeclaration(node)) {
-      if (!node.isTypeOnly) add(node.moduleSpecifier);
+      if (!node.isTypeOnly) add(node.moduleSpecifier, false);
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(node.arguments[0]);
+      add(node.arguments[0], true);
     }
     ts.forEachChild(node, visit);
   };
 
-  visit(source.tree);
+  visit(tree);
   return found;
+}
+
+/** Those of other files under src/. */
+export function valueImports(source: Source): ValueImport[] {
+  return importsOf(source)
+    .filter(({ specifier }) => specifier.startsWith('.'))
+    .map(({ specifier, line, isDeferred }) => {
+      const to = normalize(join(dirname(source.path), specifier))
+        .split(sep)
+        .join('/');
+      return { from: source.path, to, line, isDeferred };
+    });
 }

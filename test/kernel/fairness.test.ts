@@ -4,9 +4,13 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import {
+  abortable,
   clock,
   currentTask,
+  disableCancellation,
   Event,
+  gather,
+  ignoreAfter,
   Kernel,
   Lock,
   Queue,
@@ -18,7 +22,9 @@ import {
   spawn,
   type Task,
   TaskCancelled,
+  TaskGroup,
   TaskTimeout,
+  taskGroup,
   timeoutAfter,
   wait,
 } from 'curio';
@@ -67,6 +73,18 @@ describe('an endless loop of', () => {
     'currentTask()': () => currentTask(),
     'schedulerWake()': () => schedulerWake(scheduler),
     'timeoutAfter() around something that does not block': () => timeoutAfter(1, () => queue.put(1)),
+    'timeoutAfter() around nothing': () => timeoutAfter(1, () => 1),
+    'ignoreAfter() around nothing': () => ignoreAfter(1, async () => {}),
+    'disableCancellation() around nothing': () => disableCancellation(() => 1),
+    'gather() of nothing': () => gather([]),
+    'a taskGroup() in which nothing happens': () => taskGroup(() => {}),
+    'join() of an empty group': () => new TaskGroup().join(),
+    'cancelRemaining() of an empty group': () => new TaskGroup().cancelRemaining(),
+    'leaving an empty group': async () => {
+      await using _ = new TaskGroup();
+    },
+    'wait() for what has settled': () => wait(Promise.resolve()),
+    'abortable() around nothing': () => abortable(() => 1),
     'spawn() and join()': async () => (await spawn(() => 1)).join(),
     'spawn() alone': () => spawn({ daemon: true }, () => 1),
   };

@@ -2,8 +2,22 @@
 // modules, and as a bundle; that its first line is printed once shows that no worker has run it again.
 
 import { readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
 import * as os from 'node:os';
-import { EOFError, run, runInProcess, runInThread, TaskTimeout, timeoutAfter } from 'curio';
+import {
+  AWAIT,
+  EOFError,
+  Queue,
+  run,
+  runInProcess,
+  runInThread,
+  sleep,
+  spawnThread,
+  TaskGroup,
+  TaskTimeout,
+  timeoutAfter,
+  UniversalQueue,
+} from 'curio';
 import { area, Box, counted } from './workers-library.ts';
 
 console.log('the program runs');
@@ -27,7 +41,18 @@ class Scale {
 
 const tools = { twice: (x: number) => 2 * x, names: ['a', 'b'] };
 
+/** What there is, and what Node itself adds for scripts without a file. */
+const globals = [
+  ...Object.getOwnPropertyNames(globalThis),
+  ...builtinModules,
+  ...['__filename', '__dirname', 'module', 'exports', 'require'],
+];
+
 const functions: Record<string, () => unknown> = {
+  'globals of its own': () =>
+    Object.getOwnPropertyNames(globalThis)
+      .filter((it) => !globals.includes(it))
+      .join(),
   'nothing captured': () => [1, 2, 3].map((x) => x * x).join(),
   recursive: () => fib(10),
   'a plain value': () => LIMIT + 1,
@@ -70,9 +95,38 @@ async function where(elsewhere: typeof runInThread | typeof runInProcess, name: 
   await elsewhere((text: string) => console.log(text), 'printed elsewhere');
 }
 
+async function threads(): Promise<void> {
+  const results = new Queue<string>();
+  const items = new UniversalQueue<number>();
+  const thread = await spawnThread(
+    (results: Queue<string>, items: UniversalQueue<number>) => {
+      AWAIT(results.put(`by name: ${AWAIT(sleep, 0) > 0}`));
+      AWAIT(
+        results.put(
+          `its own function in the kernel: ${AWAIT(async (n: number) => n + 0 * (await sleep(0)), 4)}`,
+        ),
+      );
+      const group = new TaskGroup();
+      AWAIT(group.spawn(async () => scaled(2)));
+      AWAIT(group.join());
+      AWAIT(results.put(`a task: ${group.result}`));
+      void items.put(7);
+    },
+    results,
+    items,
+  );
+  await thread.join();
+  while (!results.empty()) console.log(await results.get());
+  console.log(`from a thread: ${await items.get()}`);
+  const doubles = await spawnThread((items: UniversalQueue<number>) => 2 * AWAIT(items.get()), items);
+  await items.put(4);
+  console.log(`and back: ${await doubles.join()}`);
+}
+
 async function main(): Promise<void> {
   await where(runInThread, 'threads');
   await where(runInProcess, 'processes');
+  await threads();
 }
 
 void run(main).then(() => console.log('the end'));

@@ -20,6 +20,7 @@ import {
   TaskCancelled,
 } from 'curio';
 import { curioRunning } from 'curio/meta';
+import { CalledProcessError, checkOutput } from 'curio/subprocess';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { inThread } from '../kit/in-thread.ts';
 import { noisily, thrownBy, virtually } from '../kit/virtual.ts';
@@ -59,6 +60,18 @@ describe('an operation', () => {
       }
     })) as unknown as unknown[];
     expect([isError, name, message, cause]).toEqual([true, 'RangeError', 'far away', 'elsewhere']);
+  });
+
+  test("throws Curio's errors as what they are there, of whatever module", async () => {
+    const got = await inThread(() => {
+      try {
+        AWAIT(checkOutput(['sh', '-c', 'echo out; exit 3']));
+      } catch (error) {
+        return error instanceof CalledProcessError && [error.returncode, String(error.stdout), error.cmd[0]];
+      }
+      return 'nothing';
+    });
+    expect(got).toEqual([3, 'out\n', 'sh']);
   });
 
   test('is not begun before it is AWAITed', async () => {

@@ -18,11 +18,9 @@ import {
   sleep,
   spawn,
   spawnThread,
-  type Task,
   TaskGroup,
   TaskTimeout,
   TimeoutCancellationError,
-  type TimeoutScope,
   taskGroup,
   timeoutAfter,
   UncaughtTimeoutError,
@@ -159,10 +157,9 @@ describe('a timeout', () => {
 
   test('as a block: TaskTimeout out of the AWAIT; the scope says whether it was its own; afterwards there is none', async () => {
     const got = await inThread(() => {
-      type Block = TimeoutScope & Disposable;
       const seen: unknown[] = [];
-      const outer = timeoutAfter(1000) as Block;
-      const inner = timeoutAfter(0.01) as Block;
+      const outer = AWAIT(timeoutAfter(1000));
+      const inner = AWAIT(timeoutAfter(0.01));
       try {
         using _outer = outer;
         using _inner = inner;
@@ -170,7 +167,7 @@ describe('a timeout', () => {
       } catch (error) {
         seen.push(error instanceof TaskTimeout, inner.expired, outer.expired);
       }
-      const once = ignoreAfter(1000) as unknown as Block;
+      const once = AWAIT(ignoreAfter(1000));
       {
         using _ = once;
       }
@@ -259,13 +256,11 @@ describe('a task group', () => {
       const thread = await spawnThread((fn: typeof work) => {
         const ended: number[] = [];
         {
-          using group = new TaskGroup<number>() as TaskGroup<number> & Disposable & Iterable<Task<number>>;
+          using group = AWAIT(new TaskGroup<number>());
           for (const turn of [3, 1, 2]) AWAIT(group.spawn(fn, turn));
           for (const task of group) ended.push(task.result);
         }
-        using group = new TaskGroup<number>({
-          tasks: [AWAIT(spawn(fn, 2)), AWAIT(spawn(fn, 1))],
-        }) as TaskGroup<number> & Disposable;
+        using group = AWAIT(new TaskGroup<number>({ tasks: [AWAIT(spawn(fn, 2)), AWAIT(spawn(fn, 1))] }));
         AWAIT(group.join());
         return [ended, group.results, group.exceptions, group.tasks.length];
       }, work);
@@ -286,7 +281,7 @@ describe('a task group', () => {
       };
       const thread = await spawnThread((fn: typeof forever) => {
         try {
-          using group = new TaskGroup() as TaskGroup & Disposable;
+          using group = AWAIT(new TaskGroup());
           AWAIT(group.spawn(fn));
           AWAIT(sleep(1));
           throw new Error('out');
@@ -350,8 +345,7 @@ describe('files and sockets', () => {
     writeFileSync(path, 'one\ntwo\nthree\n');
     const got = await inThread((name: string) => {
       const seen: unknown[] = [];
-      using file = AWAIT(aopen(name)) as unknown as Disposable &
-        Iterable<string> & { closed: boolean; readline(): Promise<string> };
+      using file = AWAIT(aopen(name));
       seen.push(AWAIT(file.readline()), file.closed);
       for (const line of file) seen.push(line);
       file[Symbol.dispose]();

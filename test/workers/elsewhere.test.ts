@@ -2,6 +2,7 @@
 
 import { existsSync, writeFileSync } from 'node:fs';
 import {
+  blockInThread,
   CancelledError,
   EOFError,
   Kernel,
@@ -10,13 +11,15 @@ import {
   runInThread,
   sleep,
   spawn,
+  type Task,
   TaskError,
+  TaskGroup,
   TaskTimeout,
   timeoutAfter,
   wait,
   workerLimits,
 } from 'curio';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import { children, folder, note, stateOf, until } from '../kit/processes.ts';
 
 const fib = (n: number): number => (n < 2 ? n : fib(n - 1) + fib(n - 2));
@@ -308,3 +311,20 @@ async function cancelAndJoin(task: { cancel(): Promise<void>; join(): Promise<un
 function setLimit(name: string, limit: number): void {
   workerLimits[name === 'runInThread' ? 'threads' : 'processes'] = limit;
 }
+
+test('spawn() starts a call elsewhere, and knows its type', () =>
+  run(async () => {
+    const size = (text: string, times = 1): number => text.length * times;
+    const task = await spawn(runInThread, size, 'abc', 2);
+    expectTypeOf(task).toEqualTypeOf<Task<number>>();
+    expect(await task.join()).toBe(6);
+    const other = await spawn({ daemon: true }, async (name: string) => name.length, 'ab');
+    expectTypeOf(other).toEqualTypeOf<Task<number>>();
+    const group = new TaskGroup<number>();
+    const member = await group.spawn(runInProcess, size, 'a');
+    expectTypeOf(member).toEqualTypeOf<Task<number>>();
+    // @ts-expect-error: no text.
+    await group.spawn(blockInThread, (n: number) => n, 'a');
+    await group.join();
+    expect(group.results).toEqual([1, 'a']);
+  }));

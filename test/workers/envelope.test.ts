@@ -1,6 +1,8 @@
 // Errors on their way between threads: what arrives is what was thrown, as near as can be.
 
-import { EOFError, TaskTimeout } from 'curio';
+import { CurioError, EOFError, TaskTimeout as OurTimeout, TaskTimeout } from 'curio';
+import { SSLCertVerificationError, SSLError } from 'curio/ssl';
+import { CalledProcessError } from 'curio/subprocess';
 import { describe, expect, test } from 'vitest';
 import { openEnvelope, sealEnvelope } from '../../src/workers/envelope.ts';
 
@@ -37,6 +39,36 @@ describe('an error arrives', () => {
     const copy = arrived(error);
     expect(copy).toBeInstanceOf(TaskTimeout);
     expect(copy).toMatchObject({ code: 'ERR_CURIO_TASK_TIMEOUT', clock: 5, requestedBy: null });
+  });
+
+  test('as a class that is made of more than a message, with all of that', () => {
+    const failed = arrived(
+      new CalledProcessError(3, ['tool', 'x'], Buffer.from('out')),
+    ) as CalledProcessError;
+    expect(failed).toBeInstanceOf(CalledProcessError);
+    expect(failed).toBeInstanceOf(CurioError);
+    expect(failed.message).toBe(new CalledProcessError(3, ['tool', 'x']).message);
+    expect(Object.keys(failed)).toEqual(['returncode', 'cmd', 'stdout', 'stderr']);
+    expect(failed).toMatchObject({ name: 'CalledProcessError', returncode: 3, cmd: ['tool', 'x'] });
+    expect([Buffer.isBuffer(failed.stdout), String(failed.output)]).toEqual([true, 'out']);
+    expect(failed.stack).toMatch(/^CalledProcessError: /);
+    const tls = arrived(
+      new SSLCertVerificationError('no', { code: 'CERT_HAS_EXPIRED', verifyMessage: 'expired' }),
+    );
+    expect(tls).toBeInstanceOf(SSLCertVerificationError);
+    expect(tls).toMatchObject({ code: 'CERT_HAS_EXPIRED', verifyMessage: 'expired', library: 'SSL' });
+    expect(arrived(new SSLError('broken'))).toBeInstanceOf(SSLError);
+  });
+
+  test("as Curio's, also from a second copy of Curio and by way of a subclass", () => {
+    class CurioError extends Error {}
+    CurioError.prototype.name = 'CurioError';
+    class TaskTimeout extends CurioError {}
+    TaskTimeout.prototype.name = 'TaskTimeout';
+    class Mine extends TaskTimeout {}
+    const copy = arrived(new Mine('late'));
+    expect(copy).toBeInstanceOf(OurTimeout);
+    expect(copy).toMatchObject({ message: 'late', code: 'ERR_CURIO_TASK_TIMEOUT' });
   });
 
   test('as an AggregateError or a DOMException', () => {

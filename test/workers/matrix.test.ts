@@ -14,6 +14,7 @@ const names = ['workers', 'workers-library'];
 
 const side = (name: string) => [
   name,
+  'globals of its own: ',
   'nothing captured: 1,4,9',
   'recursive: 55',
   'a plain value: 6',
@@ -31,7 +32,17 @@ const side = (name: string) => [
   'true',
   'printed elsewhere',
 ];
-const EXPECTED = ['the program runs', ...side('threads'), ...side('processes'), 'the end'];
+const EXPECTED = [
+  'the program runs',
+  ...side('threads'),
+  ...side('processes'),
+  'by name: true',
+  'its own function in the kernel: 4',
+  'a task: 10',
+  'from a thread: 7',
+  'and back: 8',
+  'the end',
+];
 
 function node(
   args: string[],
@@ -115,7 +126,8 @@ describe.concurrent('a program with workers runs', { timeout: 120_000 }, () => {
     const where = folder();
     compile(where, format);
     await install(where);
-    const { said, code } = await node([`${where}/workers.js`], where);
+    const { said, complaint, code } = await node([`${where}/workers.js`], where);
+    expect(complaint).toBe('');
     expect(said).toEqual(EXPECTED);
     expect(code).toBe(0);
   });
@@ -123,7 +135,8 @@ describe.concurrent('a program with workers runs', { timeout: 120_000 }, () => {
   test.each(['esm', 'cjs'] as const)('as one bundle: %s', async (format) => {
     const file = `${folder()}/bundle.${format === 'esm' ? 'mjs' : 'cjs'}`;
     await bundle(`${programs}workers.ts`, file, format);
-    const { said, code } = await node([file], root);
+    const { said, complaint, code } = await node([file], root);
+    expect(complaint).toBe('');
     // There is but one file, which is the program: the library travels as text, a copy with each call.
     const own = /^a library's own state/;
     const without = (lines: string[]) => lines.filter((line) => !own.test(line));

@@ -5,6 +5,7 @@ import {
   blockInThread,
   CancelledError,
   EOFError,
+  Kernel,
   run,
   runInExecutor,
   runInProcess,
@@ -47,9 +48,9 @@ const failureOf = async (task: Task<unknown>): Promise<unknown> => {
   return null;
 };
 
-test('a worker does one call at a time, also of async functions that are over soon', () =>
-  run(async () => {
-    limit('threads', 4);
+test('a worker does one call at a time, also of async functions that are over soon', () => {
+  limit('threads', 3);
+  return run(async () => {
     const company = async (): Promise<number> => {
       const here = globalThis as { atWork?: number };
       here.atWork = (here.atWork ?? 0) + 1;
@@ -59,9 +60,10 @@ test('a worker does one call at a time, also of async functions that are over so
       return most;
     };
     const tasks: Task<number>[] = [];
-    for (let i = 0; i < 500; i++) tasks.push(await spawn(() => runInThread(company)));
+    for (let i = 0; i < 300; i++) tasks.push(await spawn(() => runInThread(company)));
     for (const task of tasks) expect(await task.join()).toBe(1);
-  }));
+  });
+});
 
 describe('random cancellations', () => {
   // In the middle, before its turn, at the very end: a call is withdrawn wherever it is.
@@ -286,6 +288,52 @@ describe('blockInThread', { timeout: 60_000 }, () => {
       expect(await failureOf(tasks[1]!)).toBeInstanceOf(TypeError);
       expect(await tasks[2]!.join()).toBe(3);
     }));
+});
+
+describe('a task whose call is over, and that has not had its turn since', () => {
+  /** Starts it in a kernel that stands still when the answer comes. */
+  async function chosen(kernel: Kernel, call: () => Promise<unknown>): Promise<Task<unknown>> {
+    onTestFinished(() => kernel.run({ shutdown: true }));
+    const task = await kernel.run(async () => {
+      const waiting = await spawn(call);
+      await sleep(0);
+      return waiting;
+    });
+    while (task.state !== 'READY') await new Promise((resolve) => setImmediate(resolve));
+    return task;
+  }
+
+  for (const elsewhere of [runInThread, runInProcess, blockInThread] as const) {
+    test(`has its result if it is cancelled or timed out then, and its worker is there for the next: ${elsewhere.name}`, async () => {
+      const kernel = new Kernel({ logger: silent });
+      const got: unknown[] = [];
+      const where = elsewhere === runInProcess ? pid : thread;
+      const task = await chosen(kernel, async () => {
+        got.push(await timeoutAfter(3600, () => elsewhere(where)));
+        await sleep(1000);
+      });
+      await kernel.run(() => task.cancel());
+      expect(got).toEqual([expect.any(Number)]);
+      expect(await kernel.run(() => elsewhere(where))).toBe(got[0]);
+    });
+  }
+
+  test('lets the next in line have its turn if it ends without', async () => {
+    const kernel = new Kernel({ logger: silent });
+    let end!: () => void;
+    const gate = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    let next: Task<number> | undefined;
+    const task = await chosen(kernel, async () => {
+      next = await spawn(() => blockInThread(thread));
+      void blockInThread(thread);
+      await gate;
+    });
+    end();
+    expect(await kernel.run(() => next!.join())).toBeGreaterThan(0);
+    await kernel.run(() => task.wait());
+  });
 });
 
 describe('runInExecutor', () => {

@@ -39,7 +39,10 @@ export class DuplexHandle extends NoSocketHandle {
   private constructor(readable: Readable | null, writable: Writable | null) {
     super('a stream');
     if (readable?.readableObjectMode || writable?.writableObjectMode) {
-      throw new TypeError('A stream of objects cannot be read or written as bytes.');
+      throw new TypeError(
+        'A stream of objects cannot be read or written as bytes. If all of them are bytes or strings, make it with ' +
+          '{ objectMode: false }: Readable.from(chunks, { objectMode: false }).',
+      );
     }
     if (readable !== null) this.#input = new Input(readable, () => this.reader.ready());
     if (writable !== null) this.#output = new Output(writable, () => this.writer.ready());

@@ -8,6 +8,8 @@
 
 import type { Slot } from '../slot.ts';
 
+/** So many are told in one go: with more of them, what the first one needs has left the processor's cache by the time of its turn. */
+const MOST = 24;
 /** After one that came alone, so many are told at once before it is looked again whether others come with them. */
 const ALONE = 4;
 
@@ -18,8 +20,9 @@ let alone = 0;
 export function gather(slot: Slot): void {
   if (gathered.length > 0) {
     // Twice for the same one: he shall take it, before Node must be stopped.
-    if (gathered[gathered.length - 1] === slot) tell();
-    else gathered.push(slot);
+    const twice = gathered[gathered.length - 1] === slot;
+    if (!twice) gathered.push(slot);
+    if (twice || gathered.length === MOST) tell();
   } else if (alone > 0) {
     alone--;
     slot.ready();

@@ -17,8 +17,8 @@ export abstract class PortableHandle implements Handle {
   readonly family: number;
   readonly type: number;
   readonly proto: number;
-  readonly reader: Slot = new Slot(this, 'reader');
-  readonly writer: Slot = new Slot(this, 'writer');
+  readonly reader: Slot = new Slot(this);
+  readonly writer: Slot = new Slot(this);
   // Node has already done the system call when an operation tries: trying is cheap.
   readable = true;
   writable = true;
@@ -30,6 +30,10 @@ export abstract class PortableHandle implements Handle {
     this.family = family;
     this.type = type;
     this.proto = proto;
+  }
+
+  get hasWriter(): boolean {
+    return this.writer.task !== null;
   }
 
   abstract arm(direction: Direction): void;

@@ -5,7 +5,14 @@
 
 import type { BlockingFile, BlockingSocket } from '../driver.ts';
 import { systemError } from '../system.ts';
-import type { Posix } from './addon.ts';
+import type { Loaded, Posix } from './addon.ts';
+
+/** What one crosses to another thread as. */
+interface BlockingHandle {
+  readonly blocking: number;
+}
+
+let here: Posix | null = null;
 
 export class PosixBlocking implements BlockingSocket, BlockingFile {
   readonly #posix: Posix;
@@ -14,6 +21,19 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
   constructor(posix: Posix, fd: number) {
     this.#posix = posix;
     this.#fd = fd;
+  }
+
+  /** In another thread: the same of a handle, on that thread's own copy of the addon; null for a handle of something else. */
+  static from(handle: unknown, load: () => Loaded): PosixBlocking | null {
+    if (typeof handle !== 'object' || handle === null || !('blocking' in handle)) return null;
+    here ??= load().posix;
+    // Where it was made there is an addon, so there is one here.
+    return new PosixBlocking(here as Posix, (handle as BlockingHandle).blocking);
+  }
+
+  /** What it crosses to another thread as. */
+  handle(): BlockingHandle {
+    return { blocking: this.#fd };
   }
 
   recv(maxbytes: number, flags = 0): Buffer {

@@ -4,26 +4,15 @@
  * number is given to something else.
  */
 
-import { hold, type Readiness, release, type TaskRecord, WaitSlot } from '../../traps.ts';
+import type { Readiness } from '../../readiness.ts';
 import type { Direction } from '../driver.ts';
+import { HeldSlot } from '../held.ts';
 import type { Posix } from './addon.ts';
+import { INTEREST, POLLIN, POLLOUT, READING, WRITING } from './epoll.ts';
 import type { Poller, Watched } from './poller.ts';
 
-const POLLIN = 1;
-const POLLOUT = 4;
-const EPOLLIN = 1;
-const EPOLLOUT = 4;
-const EPOLLPRI = 2;
-const EPOLLERR = 8;
-const EPOLLHUP = 16;
-const EPOLLRDHUP = 0x2000;
-const EPOLLET = 0x8000_0000 | 0;
-
-const READING = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-const WRITING = EPOLLOUT | EPOLLHUP | EPOLLERR;
-
-/** A waiting place that keeps the process alive while somebody is in it, and says when it is left. */
-class Place extends WaitSlot {
+/** A waiting place that says when it is left. */
+class Place extends HeldSlot {
   readonly #left: () => void;
 
   constructor(left: () => void) {
@@ -31,24 +20,7 @@ class Place extends WaitSlot {
     this.#left = left;
   }
 
-  override add(record: TaskRecord): void {
-    super.add(record);
-    hold(record);
-  }
-
-  override remove(): void {
-    this.#leave(() => super.remove());
-  }
-
-  override wake(): boolean {
-    if (this.task === null) return false;
-    this.#leave(() => super.wake());
-    return true;
-  }
-
-  #leave(go: () => void): void {
-    if (this.task !== null) release(this.task);
-    go();
+  protected override left(): void {
     this.#left();
   }
 }
@@ -102,7 +74,7 @@ export class Descriptors {
     if (known !== undefined || !create) return known ?? null;
     const descriptor = new Descriptor(this, this.#posix, fd);
     try {
-      this.#poller.watch(fd, descriptor, READING | WRITING | EPOLLET);
+      this.#poller.watch(fd, descriptor, INTEREST);
     } catch (error) {
       // A regular file cannot be watched: it is always ready, as `poll` will say.
       if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;

@@ -2,7 +2,7 @@
  * The posix driver: makes handles out of the addon's system calls.
  */
 
-import type { Readiness } from '../../traps.ts';
+import type { Readiness } from '../../readiness.ts';
 import { SO_DOMAIN, SO_PROTOCOL, SO_TYPE, SOL_SOCKET } from '../constants.ts';
 import type { Driver, Handle } from '../driver.ts';
 import { FileDescriptorHandle } from '../portable/file.ts';
@@ -10,7 +10,8 @@ import { systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { Descriptors } from './descriptors.ts';
 import { PosixFile } from './file.ts';
-import { AREA, type Home, PosixHandle, Scratch } from './handle.ts';
+import { kindOf, PosixHandle } from './handle.ts';
+import { AREA, type Home, Scratch } from './home.ts';
 import { Poller } from './poller.ts';
 
 export class PosixDriver implements Driver {
@@ -30,6 +31,7 @@ export class PosixDriver implements Driver {
       poller: new Poller(posix),
       scratch: new Scratch(area),
       mayBeTerminated,
+      lastHost: '',
       handles: [],
     };
     this.#descriptors = new Descriptors(
@@ -40,23 +42,16 @@ export class PosixDriver implements Driver {
   }
 
   open(family: number, type: number, proto: number): Handle {
-    return new PosixHandle(
-      this.#home,
-      this.#check(this.#posix.socket(family, type, proto), 'socket'),
-      family,
-      type,
-      proto,
-    );
+    const fd = this.#check(this.#posix.socket(family, type, proto), 'socket');
+    return new PosixHandle(this.#home, fd, kindOf(family, type, proto));
   }
 
   pair(family: number, type: number, proto: number): [Handle, Handle] {
     const pair = this.#posix.socketpair(family, type, proto);
     if (typeof pair === 'number') throw systemError(this.#posix.errorNames[-pair]!, 'socketpair');
     const [a, b] = pair;
-    return [
-      new PosixHandle(this.#home, a, family, type, proto),
-      new PosixHandle(this.#home, b, family, type, proto),
-    ];
+    const kind = kindOf(family, type, proto);
+    return [new PosixHandle(this.#home, a, kind), new PosixHandle(this.#home, b, kind)];
   }
 
   pipe(): [readEnd: number, writeEnd: number] {
@@ -68,13 +63,8 @@ export class PosixDriver implements Driver {
   adopt(fd: number, family?: number, type?: number, proto?: number): Handle {
     const option = (name: number) =>
       this.#check(this.#posix.getsockopt(fd, SOL_SOCKET, name), 'getsockopt') | 0;
-    const handle = new PosixHandle(
-      this.#home,
-      fd,
-      family ?? option(SO_DOMAIN),
-      type ?? option(SO_TYPE),
-      proto ?? option(SO_PROTOCOL),
-    );
+    const kind = kindOf(family ?? option(SO_DOMAIN), type ?? option(SO_TYPE), proto ?? option(SO_PROTOCOL));
+    const handle = new PosixHandle(this.#home, fd, kind);
     this.#check(this.#posix.setNonblocking(fd, true), 'fcntl');
     // Somebody else has had it, and may still.
     handle.fileno();
@@ -90,7 +80,7 @@ export class PosixDriver implements Driver {
     if (stat.isSocket()) return this.adopt(fd);
     if (stat.isFile() || stat.isDirectory()) return new FileDescriptorHandle(fd);
     this.#check(this.#posix.setNonblocking(fd, true), 'fcntl');
-    const handle = new PosixFile(this.#home, fd, -1, -1, -1);
+    const handle = new PosixFile(this.#home, fd, kindOf(-1, -1, -1));
     handle.fileno();
     return handle;
   }

@@ -4,7 +4,8 @@
  */
 
 import type { Endpoint } from '../address.ts';
-import { AREA, PosixHandle } from './handle.ts';
+import { PosixHandle } from './handle.ts';
+import { AREA } from './home.ts';
 
 export class PosixFile extends PosixHandle {
   protected override receive(maxbytes: number): Buffer | null {

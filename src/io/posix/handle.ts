@@ -26,48 +26,36 @@ import { Slot } from '../slot.ts';
 import { closedError, notTls, systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { PosixBlocking } from './blocking.ts';
-import type { Poller, Watched } from './poller.ts';
+import { ENDING, EPOLLPRI, INTEREST, POLLIN, POLLOUT, READING, WRITING } from './epoll.ts';
+import { AREA, type Home } from './home.ts';
+import type { Watched } from './poller.ts';
 
 const { EAGAIN, EINPROGRESS, EALREADY, ECONNABORTED, EPROTO, ENOTCONN } = os.errno;
-const POLLIN = 1;
-const POLLOUT = 4;
-const EPOLLIN = 1;
-const EPOLLPRI = 2;
-const EPOLLOUT = 4;
-const EPOLLERR = 8;
-const EPOLLHUP = 16;
-const EPOLLRDHUP = 0x2000;
-const EPOLLET = 0x8000_0000 | 0;
-
-const INTEREST = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-const READING = EPOLLIN | EPOLLPRI | ENDING;
-const WRITING = EPOLLOUT | EPOLLHUP | EPOLLERR;
-
-/** What every receive goes through first. Larger ones are made of several. */
-export const AREA = 65536;
-
 const EMPTY = Buffer.alloc(0);
 
-/** What the handles of a driver share. */
-export interface Home {
-  readonly posix: Posix;
-  readonly poller: Poller;
-  /** What `recvScratch` receives into, `AREA` bytes. */
-  readonly scratch: Scratch;
-  /** In a worker thread: it may end without a last word, and the process lives on. */
-  readonly mayBeTerminated: boolean;
-  /** Every open handle by its descriptor. */
-  readonly handles: (PosixHandle | undefined)[];
-}
-
-export class PosixHandle implements Handle, Watched {
-  protected readonly home: Home;
-  protected readonly posix: Posix;
+/** What is the same for all sockets of a kind. */
+export interface Kind {
   readonly family: number;
   readonly type: number;
   readonly proto: number;
-  readonly reader: Slot = new Slot(this, 'reader');
+  /** A receive that is shorter than asked for means that nothing is left. */
+  readonly drains: boolean;
+}
+
+export function kindOf(family: number, type: number, proto: number): Kind {
+  // Not Unix sockets: there a receive ends where descriptors came along.
+  const drains =
+    type === SOCK_STREAM &&
+    (family === AF_INET || family === AF_INET6) &&
+    (proto === 0 || proto === IPPROTO_TCP);
+  return { family, type, proto, drains };
+}
+
+// There is one for each connection, so that every field counts. A method with a # would be one more.
+export class PosixHandle implements Handle, Watched {
+  protected readonly home: Home;
+  readonly #kind: Kind;
+  readonly reader: Slot = new Slot(this);
   /** Made for the first who writes: a connection that only waits to read does without. */
   #writer: Slot | null = null;
   readable = true;
@@ -82,25 +70,38 @@ export class PosixHandle implements Handle, Watched {
   /** The description may live on when this descriptor is closed. */
   #shared = false;
 
-  constructor(home: Home, fd: number, family: number, type: number, proto: number) {
+  constructor(home: Home, fd: number, kind: Kind) {
     this.home = home;
-    this.posix = home.posix;
     this.fd = fd;
-    this.family = family;
-    this.type = type;
-    this.proto = proto;
-    // Not Unix sockets: there a receive ends where descriptors came along.
-    this.#drains =
-      type === SOCK_STREAM &&
-      (family === AF_INET || family === AF_INET6) &&
-      (proto === 0 || proto === IPPROTO_TCP);
+    this.#kind = kind;
+    this.#drains = kind.drains;
     home.handles[fd] = this;
     if (home.mayBeTerminated) home.posix.closeAtExit(fd, true);
   }
 
+  protected get posix(): Posix {
+    return this.home.posix;
+  }
+
+  get family(): number {
+    return this.#kind.family;
+  }
+
+  get type(): number {
+    return this.#kind.type;
+  }
+
+  get proto(): number {
+    return this.#kind.proto;
+  }
+
   get writer(): Slot {
-    this.#writer ??= new Slot(this, 'writer');
+    this.#writer ??= new Slot(this);
     return this.#writer;
+  }
+
+  get hasWriter(): boolean {
+    return this.#writer !== null && this.#writer.task !== null;
   }
 
   get closed(): boolean {
@@ -144,7 +145,7 @@ export class PosixHandle implements Handle, Watched {
   }
 
   /** Takes from what was given back; null if that is nothing. */
-  #again(maxbytes: number, flags: number): Buffer | null {
+  private again(maxbytes: number, flags: number): Buffer | null {
     const back = this.#back;
     if (back === null) return null;
     const part = back.subarray(0, maxbytes);
@@ -155,11 +156,11 @@ export class PosixHandle implements Handle, Watched {
   }
 
   recv(maxbytes: number, flags: number): Buffer | null {
-    return this.#back === null ? this.receive(maxbytes, flags) : this.#again(maxbytes, flags);
+    return this.#back === null ? this.receive(maxbytes, flags) : this.again(maxbytes, flags);
   }
 
   protected receive(maxbytes: number, flags: number): Buffer | null {
-    if (maxbytes > AREA && this.type !== SOCK_STREAM) return this.#recvLarge(maxbytes, flags);
+    if (maxbytes > AREA && this.type !== SOCK_STREAM) return this.recvLarge(maxbytes, flags);
     const room = maxbytes < AREA ? maxbytes : AREA;
     const n = this.posix.recvScratch(this.fd, 0, room, flags);
     if (n < room) {
@@ -172,7 +173,7 @@ export class PosixHandle implements Handle, Watched {
     return this.home.scratch.copy(n < room ? n : room);
   }
 
-  #recvLarge(maxbytes: number, flags: number): Buffer | null {
+  private recvLarge(maxbytes: number, flags: number): Buffer | null {
     const area = Buffer.allocUnsafeSlow(maxbytes);
     const n = this.posix.recv(this.fd, area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recv');
@@ -180,7 +181,7 @@ export class PosixHandle implements Handle, Watched {
   }
 
   recvInto(target: Uint8Array, flags: number): number | null {
-    const again = this.#again(target.length, flags);
+    const again = this.again(target.length, flags);
     if (again === null) return this.receiveInto(target, flags);
     target.set(again);
     return again.length;
@@ -195,30 +196,30 @@ export class PosixHandle implements Handle, Watched {
   }
 
   recvfrom(maxbytes: number, flags: number): [data: Buffer, address: Address | null] | null {
-    const again = this.#again(maxbytes, flags);
+    const again = this.again(maxbytes, flags);
     if (again !== null) return [again, null];
     const { scratch } = this.home;
     const large = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : null;
     const n = this.posix.recvfrom(this.fd, large ?? scratch.area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recvfrom');
     const length = Math.min(n, maxbytes);
-    return [large?.subarray(0, length) ?? scratch.copy(length), this.#lastAddress()];
+    return [large?.subarray(0, length) ?? scratch.copy(length), this.lastAddress()];
   }
 
   recvfromInto(target: Uint8Array, flags: number): [bytes: number, address: Address | null] | null {
-    const again = this.#again(target.length, flags);
+    const again = this.again(target.length, flags);
     if (again !== null) {
       target.set(again);
       return [again.length, null];
     }
     const n = this.posix.recvfrom(this.fd, target, 0, target.length, flags);
     if (n < 0) return this.cannotRead(n, 'recvfrom');
-    return [Math.min(n, target.length), this.#lastAddress()];
+    return [Math.min(n, target.length), this.lastAddress()];
   }
 
   recvmsg(targets: readonly Uint8Array[], ancillarySize: number, flags: number): Message | null {
     const [first] = targets;
-    const again = first === undefined ? null : this.#again(first.length, flags);
+    const again = first === undefined ? null : this.again(first.length, flags);
     if (again !== null) {
       first!.set(again);
       return [again.length, [], 0, null];
@@ -262,7 +263,7 @@ export class PosixHandle implements Handle, Watched {
   ): number | null {
     const family = to === null ? undefined : this.family;
     for (const [level, type] of ancillary) {
-      if (level === SOL_SOCKET && type === SCM_RIGHTS) this.#markPassed(ancillary);
+      if (level === SOL_SOCKET && type === SCM_RIGHTS) this.markPassed(ancillary);
     }
     const n = this.posix.sendmsg(
       this.fd,
@@ -279,7 +280,7 @@ export class PosixHandle implements Handle, Watched {
   }
 
   /** Descriptors that travel live on elsewhere, so that closing them here does not end their watching. */
-  #markPassed(ancillary: readonly Ancillary[]): void {
+  private markPassed(ancillary: readonly Ancillary[]): void {
     for (const [level, type, data] of ancillary) {
       if (level !== SOL_SOCKET || type !== SCM_RIGHTS) continue;
       const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
@@ -291,30 +292,40 @@ export class PosixHandle implements Handle, Watched {
   }
 
   protected cannotRead(result: number, syscall: string): null {
-    if (result !== -EAGAIN) throw this.#error(result, syscall, null);
+    if (result !== -EAGAIN) throw this.error(result, syscall, null);
     this.readable = false;
     return null;
   }
 
   protected cannotWrite(result: number, syscall: string, to: Endpoint | null): null {
-    if (result !== -EAGAIN) throw this.#error(result, syscall, to);
+    if (result !== -EAGAIN) throw this.error(result, syscall, to);
     this.writable = false;
     return null;
   }
 
-  #error(result: number, syscall: string, to: Endpoint | null): Error {
+  private error(result: number, syscall: string, to: Endpoint | null): Error {
     if (this.fd < 0) return closedError(syscall);
     const code = this.posix.errorNames[-result] ?? `E${-result}`;
-    return systemError(code, syscall, to === null ? null : this.#addressOf(to));
+    return systemError(code, syscall, to === null ? null : this.addressOf(to));
   }
 
-  #addressOf({ host, port }: Endpoint): Address {
+  private addressOf({ host, port }: Endpoint): Address {
     if (this.family === AF_INET || this.family === AF_INET6) return [host as string, port];
     return typeof host === 'string' ? host : Buffer.from(host);
   }
 
-  #lastAddress(): Address | null {
+  private lastAddress(): Address | null {
     return this.posix.lastAddress() as Address | null;
+  }
+
+  /** The same for what is kept as long as a connection: many come from one host, whose name is then kept once. */
+  private lastPeer(): Address | null {
+    const { home } = this;
+    const address = this.posix.lastAddress();
+    if (!Array.isArray(address)) return address as Address | null;
+    if (address[0] === home.lastHost) address[0] = home.lastHost;
+    else home.lastHost = address[0];
+    return address as unknown as Address;
   }
 
   drained(): true {
@@ -328,7 +339,7 @@ export class PosixHandle implements Handle, Watched {
     for (;;) {
       const fd = this.posix.accept(this.fd);
       if (fd >= 0) {
-        return [new PosixHandle(this.home, fd, this.family, this.type, this.proto), this.#lastAddress()];
+        return [new PosixHandle(this.home, fd, this.#kind), this.lastPeer()];
       }
       // A client that gave up while it waited in line; the next one may be there.
       if (fd !== -ECONNABORTED && fd !== -EPROTO) return this.cannotRead(fd, 'accept');
@@ -339,14 +350,14 @@ export class PosixHandle implements Handle, Watched {
     const { host, port, flowinfo, scopeid } = to;
     const result = this.posix.connect(this.fd, this.family, host, port, flowinfo, scopeid);
     if (result === 0) return true;
-    if (result !== -EINPROGRESS && result !== -EALREADY) throw this.#error(result, 'connect', to);
+    if (result !== -EINPROGRESS && result !== -EALREADY) throw this.error(result, 'connect', to);
     this.writable = false;
     return null;
   }
 
   connected(to: Endpoint): true | null {
     const failed = this.posix.socketError(this.fd);
-    if (failed < 0) throw this.#error(failed, 'connect', to);
+    if (failed < 0) throw this.error(failed, 'connect', to);
     if (typeof this.posix.getpeername(this.fd) !== 'number') {
       // The system wants to be asked once more: it would take the next connect for that, and not say EISCONN.
       const { host, port, flowinfo, scopeid } = to;
@@ -354,17 +365,17 @@ export class PosixHandle implements Handle, Watched {
       return true;
     }
     if (this.posix.poll(this.fd, POLLOUT, 0) === 0) return null;
-    throw this.#error(-ENOTCONN, 'connect', to);
+    throw this.error(-ENOTCONN, 'connect', to);
   }
 
   bind(to: Endpoint): void {
     const { host, port, flowinfo, scopeid } = to;
     const result = this.posix.bind(this.fd, this.family, host, port, flowinfo, scopeid);
-    if (result < 0) throw this.#error(result, 'bind', to);
+    if (result < 0) throw this.error(result, 'bind', to);
   }
 
   listen(backlog: number): void {
-    this.#check(this.posix.listen(this.fd, backlog), 'listen');
+    this.check(this.posix.listen(this.fd, backlog), 'listen');
   }
 
   ready(): null {
@@ -376,20 +387,20 @@ export class PosixHandle implements Handle, Watched {
   }
 
   shutdown(how: number): void {
-    this.#check(this.posix.shutdown(this.fd, how), 'shutdown');
+    this.check(this.posix.shutdown(this.fd, how), 'shutdown');
   }
 
   close(): void {
     const fd = this.fd;
     if (fd < 0) return;
-    this.#leave();
+    this.leave();
     this.posix.close(fd);
     this.reader.fail(closedError('read'));
     this.#writer?.fail(closedError('write'));
   }
 
   /** The descriptor is this handle's no more. */
-  #leave(): void {
+  private leave(): void {
     const fd = this.fd;
     if (this.token !== 0) {
       this.home.poller.forget(this);
@@ -403,23 +414,23 @@ export class PosixHandle implements Handle, Watched {
 
   // ---- Names, options, the descriptor ----
 
-  #check<T>(result: T | number, syscall: string): T {
-    if (typeof result === 'number' && result < 0) throw this.#error(result, syscall, null);
+  private check<T>(result: T | number, syscall: string): T {
+    if (typeof result === 'number' && result < 0) throw this.error(result, syscall, null);
     return result as T;
   }
 
   getsockname(): Address | null {
-    return this.#check(this.posix.getsockname(this.fd), 'getsockname') as Address;
+    return this.check(this.posix.getsockname(this.fd), 'getsockname') as Address;
   }
 
   getpeername(): Address {
-    return this.#check(this.posix.getpeername(this.fd), 'getpeername') as Address;
+    return this.check(this.posix.getpeername(this.fd), 'getpeername') as Address;
   }
 
   getsockopt(level: number, name: number, size: number): number | Buffer {
     if (size > 0)
-      return this.#check(this.posix.getsockoptBytes(this.fd, level, name, size), 'getsockopt') as Buffer;
-    return this.#check(this.posix.getsockopt(this.fd, level, name), 'getsockopt') | 0;
+      return this.check(this.posix.getsockoptBytes(this.fd, level, name, size), 'getsockopt') as Buffer;
+    return this.check(this.posix.getsockopt(this.fd, level, name), 'getsockopt') | 0;
   }
 
   setsockopt(level: number, name: number, value: number | Uint8Array): void {
@@ -427,7 +438,7 @@ export class PosixHandle implements Handle, Watched {
       typeof value === 'number'
         ? this.posix.setsockopt(this.fd, level, name, value)
         : this.posix.setsockoptBytes(this.fd, level, name, value);
-    this.#check(result, 'setsockopt');
+    this.check(result, 'setsockopt');
   }
 
   fileno(): number {
@@ -439,7 +450,7 @@ export class PosixHandle implements Handle, Watched {
     const fd = this.fd;
     if (fd < 0) return fd;
     this.#shared = true;
-    this.#leave();
+    this.leave();
     this.reader.fail(closedError('read'));
     this.#writer?.fail(closedError('write'));
     return fd;
@@ -461,45 +472,17 @@ export class PosixHandle implements Handle, Watched {
   }
 
   dup(): Handle {
-    const fd = this.#check(this.posix.dup(this.fd), 'dup');
+    const fd = this.check(this.posix.dup(this.fd), 'dup');
     this.#shared = true;
-    const copy = new PosixHandle(this.home, fd, this.family, this.type, this.proto);
+    const copy = new PosixHandle(this.home, fd, this.#kind);
     copy.#shared = true;
     return copy;
   }
 
   setBlocking(on: boolean): BlockingSocket & BlockingFile {
-    this.#check(this.posix.setNonblocking(this.fd, !on), 'fcntl');
+    this.check(this.posix.setNonblocking(this.fd, !on), 'fcntl');
     return new PosixBlocking(this.posix, this.fd);
   }
 }
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
-// Small receives are of few lengths: making the same view of the scratch area each time would cost as much as the copy.
-const VIEWED = 1024;
-
-/** The scratch area, and copies of what was received into it. */
-export class Scratch {
-  readonly area: Buffer;
-  readonly #views: (Buffer | undefined)[] = new Array(VIEWED + 1).fill(undefined);
-
-  constructor(area: Buffer) {
-    this.area = area;
-  }
-
-  /** The first bytes, as a Buffer of their own. */
-  copy(length: number): Buffer {
-    const copy = Buffer.allocUnsafe(length);
-    copy.set(length <= VIEWED ? this.#view(length) : this.area.subarray(0, length));
-    return copy;
-  }
-
-  #view(length: number): Buffer {
-    const view = this.#views[length];
-    if (view !== undefined) return view;
-    const made = this.area.subarray(0, length);
-    this.#views[length] = made;
-    return made;
-  }
-}

@@ -6,7 +6,7 @@
  */
 
 import { type AnyFunction, describe, functionName } from '../../base/callable.ts';
-import { isSharedObject } from '../../universal/shared.ts';
+import { crossesByHandle } from './crossing.ts';
 import { isMainScript } from './main-script.ts';
 import { moduleNameOf } from './module-function.ts';
 import { nameOf } from './named.ts';
@@ -196,7 +196,7 @@ class Packer {
     if (typeof value === 'function') return { part: this.add(value as AnyFunction, trail) };
     if (typeof value === 'symbol') throw this.#refusal(trail, 'is a symbol, which only this thread has');
     if (typeof value !== 'object' || value === null) return { value };
-    if (isSharedObject(value)) {
+    if (crossesByHandle(value)) {
       if (this.#what === 'runInProcess') throw this.#refusal(trail, 'only threads of this process can reach');
       this.universal = true;
       return { shared: value.handle() };

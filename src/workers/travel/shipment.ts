@@ -76,6 +76,6 @@ export type Shape = 'expression' | 'method' | 'getter' | 'setter';
 export type Freight =
   | { readonly value: unknown }
   | { readonly part: number }
-  /** The handle of a universal object. */
+  /** The handle of an object that crosses by it. */
   | { readonly shared: unknown }
   | { readonly object: readonly (readonly [key: string, Freight])[]; readonly array: boolean };

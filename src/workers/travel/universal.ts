@@ -1,11 +1,14 @@
 /*
- * To be imported where universal objects may arrive: their classes, and how stand-ins for them are made.
+ * To be imported where objects may arrive that cross as handles: the classes of universal ones, and how stand-ins for them
+ * are made, and sockets in blocking mode.
  */
 
+import { loadAddon } from '../../io/posix/addon.ts';
+import { PosixBlocking } from '../../io/posix/blocking.ts';
 import '../../universal/event.ts';
 import '../../universal/queue.ts';
 import '../../universal/result.ts';
 import { sharedFrom } from '../../universal/shared.ts';
 import { admitShared } from './arrival.ts';
 
-admitShared(sharedFrom);
+admitShared((handle) => PosixBlocking.from(handle, loadAddon) ?? sharedFrom(handle));
