@@ -50,7 +50,14 @@ export { Guard } from './sync/guard.ts';
 export { Lock, RLock } from './sync/lock.ts';
 export { BoundedSemaphore, Semaphore } from './sync/semaphore.ts';
 export { type CancelOptions, currentTask, type SpawnOptions, spawn, Task } from './task.ts';
-export { AsyncThread, AWAIT, isAsyncThread, spawnThread, type ThreadOptions } from './thread/index.ts';
+export {
+  AsyncThread,
+  AWAIT,
+  type InThread,
+  isAsyncThread,
+  spawnThread,
+  type ThreadOptions,
+} from './thread/index.ts';
 export {
   clock,
   type IgnoreOptions,
@@ -63,6 +70,7 @@ export {
 export { UniversalEvent } from './universal/event.ts';
 export { UniversalQueue, type UniversalQueueOptions } from './universal/queue.ts';
 export { UniversalResult } from './universal/result.ts';
+export type { UniversalHandle } from './universal/shared.ts';
 export {
   blockInThread,
   type CallOptions,

@@ -14,7 +14,8 @@ import type { Shipment } from './travel/shipment.ts';
  * Options of `runInThread()`, `runInProcess()` and `blockInThread()`, before the function.
  * @see Reference manual, "Blocking Operations and External Work"
  * @example
- * await timeoutAfter(1, () => runInThread({ onCancel: 'abandon' }, (n: number) => n * n, 12));
+ * const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
+ * const total = await timeoutAfter(1, () => runInThread({ onCancel: 'abandon' }, sum, [1, 2, 3]));
  */
 export interface CallOptions {
   /**
