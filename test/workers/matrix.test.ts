@@ -1,13 +1,13 @@
 // Functions travel however a program is run: from TypeScript, from compiled modules, as one bundle.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { Rolldown } from 'tsdown';
 import ts from 'typescript';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { root } from '../../scripts/entries.mjs';
 import { farScripts } from '../../scripts/far-scripts.mjs';
-import { folder } from '../kit/processes.ts';
 
 const programs = `${root}test/programs/`;
 const names = ['workers', 'workers-library'];
@@ -43,6 +43,18 @@ const EXPECTED = [
   'and back: 8',
   'the end',
 ];
+
+const folders: string[] = [];
+// Of tests that run at once, none knows which one has finished.
+afterAll(() => {
+  for (const path of folders) rmSync(path, { recursive: true, force: true });
+});
+
+function folder(): string {
+  const path = mkdtempSync(`${tmpdir()}/curio-test-`);
+  folders.push(path);
+  return path;
+}
 
 function node(
   args: string[],
