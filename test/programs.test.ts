@@ -13,7 +13,7 @@ const TASK_TABLE = [
   "  1 'main' waits for Event#1: Event(unset, 1 waiting)   [Event.wait()]",
 ];
 
-describe.concurrent('where Node would exit in silence', () => {
+describe('where Node would exit in silence', () => {
   test('run() rejects with the task table, after clean-up, and the kernel is still usable', async () => {
     const { said, complaint, code } = await program('deadlock', { args: ['event'] });
     expect(said).toEqual(['cancelled by DeadlockError', 'cleaned up', ...TASK_TABLE, 'still usable', 'end']);
@@ -53,7 +53,7 @@ describe.concurrent('where Node would exit in silence', () => {
   });
 });
 
-describe.concurrent('a process', () => {
+describe('a process', () => {
   test('ends when run() has settled, whatever the run has left behind', async () => {
     const { said, complaint, code } = await program('alive');
     expect(complaint).toBe('');
@@ -92,7 +92,7 @@ describe.concurrent('a process', () => {
   });
 });
 
-describe.concurrent('CURIO_STACKS=1', () => {
+describe('CURIO_STACKS=1', () => {
   test('lets every run capture stacks', async () => {
     const { said } = await program('stacks', { env: { CURIO_STACKS: '1' } });
     expect(said).toEqual([
@@ -116,7 +116,7 @@ describe.concurrent('CURIO_STACKS=1', () => {
   });
 });
 
-describe.concurrent('signals', () => {
+describe('signals', () => {
   test('Ctrl-C on a program that waits for it ends it cleanly', async () => {
     const { said, code, signal, complaint } = await program('signals', {
       args: ['goodbye'],
