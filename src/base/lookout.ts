@@ -5,9 +5,12 @@
 
 import { Patience } from './patience.ts';
 
-/** How long it goes round, in milliseconds, and how often at most: tests make time stand still. */
+/** How long it goes round for another thread, in milliseconds; what another process says takes longer. */
 const MOMENT = 0.05;
-const ROUNDS = 100;
+export const MOMENT_OF_PROCESSES = 0.15;
+
+/** How often at most: tests make time stand still. */
+const ROUNDS = 300;
 
 /** A round that took so long was held up, by this thread's own work or because others want the core: it leaves them alone for a while. */
 const HELD_UP = 0.5;
@@ -27,9 +30,9 @@ const round = (): void => {
   if (isRound) setImmediate(round);
 };
 
-function goRound(now: number): void {
+function goRound(now: number, moment: number): void {
   if (now < notBefore) return;
-  until = now + MOMENT;
+  until = now + moment;
   rounds = 0;
   if (isRound) return;
   isRound = true;
@@ -37,19 +40,28 @@ function goRound(now: number): void {
   setImmediate(round);
 }
 
+/** What took long the last time is not worth it; but since what sleeps takes long, so many of so many try all the same. */
+const ASKED = 64;
+const TRIALS = 6;
+
 /** Looks out for the answers of one other. */
 export class Lookout {
   readonly #patience = new Patience();
   #asked = 0;
   #took = 0;
+  #count = 0;
   #isWaiting = false;
+  readonly #moment: number;
+
+  constructor(moment = MOMENT) {
+    this.#moment = moment;
+  }
 
   /** An answer is to be expected. */
   asked(): void {
     this.#asked = performance.now();
-    // What took long the last time is not worth it.
-    this.#isWaiting = this.#took < 2 * MOMENT;
-    if (this.#isWaiting && this.#patience.begin()) goRound(this.#asked);
+    this.#isWaiting = this.#took < 2 * this.#moment || this.#count++ % ASKED < TRIALS;
+    if (this.#isWaiting && this.#patience.begin()) goRound(this.#asked, this.#moment);
   }
 
   /** It has come. */

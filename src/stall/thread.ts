@@ -110,19 +110,25 @@ const me: WatchThread = {
     const stuck = stall();
     if (stuck !== null) return { stuck };
     const answered = ask(question, ...args).then((value) => ({ value }));
-    const [asked, turn] = [performance.now(), pulse[TURNS] as number];
+    const asked = performance.now();
+    let turn = pulse[TURNS] as number;
+    let began = asked;
     for (;;) {
       const first = await Promise.race([answered, late(PATIENCE / 10)]);
       if (first !== LATE) return first;
-      const waited = performance.now() - asked;
+      const now = performance.now();
+      if (pulse[TURNS] !== turn) {
+        turn = pulse[TURNS] as number;
+        began = now;
+      }
+      const task = pulse[TASK] as number;
       // One turn that takes so long is no reason to wait for its end; many, or code outside tasks, get more time.
-      const found = stall() ?? { task: pulse[TASK] as number, seconds: waited / 1000 };
-      const still = found.task !== 0 && pulse[TURNS] === turn;
-      if (waited < (still ? PATIENCE : LONG_PATIENCE)) continue;
+      const isLong = task !== 0 && now - began >= PATIENCE;
+      if (!isLong && now - asked < LONG_PATIENCE) continue;
       void answered.catch(() => {
         // swallows: it came too late, and there are no tasks in this thread.
       });
-      return { stuck: found };
+      return { stuck: stall() ?? { task, seconds: (now - began) / 1000 } };
     }
   },
   tell: (question, ...args) => ask(question, ...args),

@@ -3,6 +3,8 @@
  */
 
 import type { ChildProcess } from 'node:child_process';
+import { Lookout, MOMENT_OF_PROCESSES } from '../base/lookout.ts';
+import { outsideTasks } from '../traps.ts';
 import type { Call } from './call.ts';
 import { farScript, nodeOptions } from './far/script.ts';
 import type { Reply } from './message.ts';
@@ -23,6 +25,7 @@ export class ProcessWorker extends PoolWorker {
   readonly depth = 1;
   readonly #child: ChildProcess;
   readonly #gone: Promise<void>;
+  readonly #lookout = new Lookout(MOMENT_OF_PROCESSES);
   #ready = false;
   #first: Call | null = null;
   #error: unknown;
@@ -71,7 +74,10 @@ export class ProcessWorker extends PoolWorker {
   }
 
   #hear(reply: Reply): void {
-    if (this.#ready) return this.#listener.replied(this, reply);
+    if (this.#ready) {
+      this.#lookout.heard();
+      return this.#listener.replied(this, reply);
+    }
     this.#ready = true;
     this.#child.send({ main: mainScript() });
     const first = this.#first;
@@ -97,6 +103,7 @@ export class ProcessWorker extends PoolWorker {
         void error;
       }),
     );
+    outsideTasks(() => this.#lookout.asked());
   }
 
   /** Its messages come as events only. */

@@ -4,6 +4,7 @@
 
 import { isMainThread, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { looksOf } from '../../base/bell.ts';
+import { Lookout, MOMENT_OF_PROCESSES } from '../../base/lookout.ts';
 import { Patience } from '../../base/patience.ts';
 import { BEGUN, type CallMessage, type Reply, SENT } from '../message.ts';
 import { tellMainScript } from '../travel/main-script.ts';
@@ -82,6 +83,7 @@ function serveThread({ port, counts, main }: Outfit): void {
 
 function serveProcess(): void {
   const send = process.send!.bind(process) as (message: Reply) => boolean;
+  const lookout = new Lookout(MOMENT_OF_PROCESSES);
   const reply = (outcome: Reply, call: CallMessage): void => {
     try {
       send(outcome);
@@ -89,12 +91,15 @@ function serveProcess(): void {
       // swallows: nothing; the caller gets it instead of the value.
       send(unclonable(error, call));
     }
+    // The next call may be about to come.
+    lookout.asked();
   };
   // Ctrl-C goes to all processes of a terminal. What is to become of this one is for the program to say.
   process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit());
   process.on('message', (call: CallMessage | { main: string | null }) => {
     if ('main' in call) return tellMainScript(call.main);
+    lookout.heard();
     const outcome = answer(call);
     if (outcome instanceof Promise) void outcome.then((it) => reply(it, call));
     else reply(outcome, call);
