@@ -163,7 +163,7 @@ class Session {
     seat.enter(() => begin(ended));
   }
 
-  /** node:repl has shown an error. */
+  /** node:repl is done with it, whether or not it has called back. */
   failed(): void {
     this.#ended?.();
   }
@@ -189,8 +189,12 @@ async function prompt(terminal: Terminal, session: Session): Promise<REPLServer>
     breakEvalOnSigint: true,
   });
   const evaluate = server.eval;
-  // Errors come out of node:repl by one of two ways: it has shown them itself, or it calls back.
-  domainOf(server)?.on('error', () => session.failed());
+  // Errors come out of node:repl by one of two ways: it calls back, or it has shown them itself, and then prompts.
+  const displayPrompt = server.displayPrompt.bind(server);
+  server.displayPrompt = (preserveCursor) => {
+    displayPrompt(preserveCursor);
+    session.failed();
+  };
   Object.assign(server, {
     eval(this: REPLServer, ...[code, context, file, callback]: Parameters<REPLServer['eval']>) {
       session.evaluate((ended) => {
@@ -220,14 +224,6 @@ function lineByLine(input: NodeJS.ReadableStream, session: Session): Readable {
 }
 
 const WELCOME = 'All of Curio is in scope; ps(), tree(), where(n), cancel(n); .help tells more.';
-
-interface Emitter {
-  on(event: 'error', listener: (error: unknown) => void): void;
-}
-
-function domainOf(server: REPLServer): Emitter | undefined {
-  return (server as unknown as { _domain?: Emitter })._domain;
-}
 
 /** Ctrl-C: cancels what runs. If that does not end it, and at the prompt, node:repl does what it does. */
 function onInterrupt(server: REPLServer, session: Session): void {
