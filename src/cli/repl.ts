@@ -249,6 +249,16 @@ function onInterrupt(server: REPLServer, session: Session): void {
 const PATIENCE = 500;
 
 function remember(server: REPLServer, file: string): Promise<void> {
+  // Node 26 loses what it has yet to write if it is closed once more meanwhile, as at Ctrl-D and the end of the input behind it.
+  const close = server.close.bind(server);
+  let isClosing = false;
+  server.close = () => {
+    const isFlushing =
+      (server as { historyManager?: { isFlushing: boolean } }).historyManager?.isFlushing === true;
+    if (isClosing && isFlushing) return;
+    isClosing = isFlushing;
+    close();
+  };
   return new Promise((resolve) => {
     // A history that cannot be kept is told by node:repl, and no reason not to start.
     server.setupHistory(file, () => resolve());
