@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsdown';
-import { builtinsAsTheyAre } from './scripts/builtins.mjs';
 import { entries, programs } from './scripts/entries.mjs';
 import { farScripts } from './scripts/far-scripts.mjs';
+import { quickToLoad } from './scripts/quick-to-load.mjs';
 
 /** Sources whose path in src/ begins so; not their declarations, which are chunks of their own. */
 const source = (path: string) => new RegExp(`/src/(${path}).*(?<!\\.d)\\.ts$`);
@@ -33,7 +33,7 @@ export default defineConfig({
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
   hash: false,
-  plugins: [farScripts(), builtinsAsTheyAre()],
+  plugins: [farScripts(), quickToLoad()],
   // A chunk must not take an entry's name: without this the `index.d.ts` of the package was what src/channel/index.ts declares.
   outputOptions: {
     chunkFileNames: 'shared-[name].js',

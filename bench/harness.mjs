@@ -55,11 +55,16 @@ function startPeer(suite, scenario, peer) {
   };
 }
 
-/** Finds the number of units that keeps a peer busy for about `seconds`. */
+/**
+ * Finds the number of units that keeps a peer busy for about `seconds`. What the first rounds take says little, as code
+ * is compiled while it runs: the number they give is corrected by rounds of that number, until it holds.
+ */
 async function calibrate(peer, seconds, fewest) {
-  for (let n = fewest; ; n *= 4) {
+  for (let n = fewest, full = 0; ; ) {
     const { cpu } = await peer.round(n);
-    if (cpu > seconds / 4) return Math.max(1, Math.round((n * seconds) / cpu));
+    if (cpu < seconds / 4) n *= 4;
+    else if (cpu > seconds / 1.5 || ++full > 4) return Math.max(1, Math.round((n * seconds) / cpu));
+    else n = Math.round((n * seconds) / cpu);
   }
 }
 

@@ -8,22 +8,25 @@ import { compare, median } from '../harness.mjs';
 const node20 = process.versions.node.startsWith('20.');
 const memory = fileURLToPath(new URL('./memory.mjs', import.meta.url));
 
-/** `limits`: the most that Curio may cost, as a multiple of a peer. */
+/**
+ * `limits`: the most that Curio may cost, as a multiple of a peer. They are for Node 24; until then asynchronous context
+ * costs every promise several times as much, and the one limit is the bare switch's.
+ */
 const comparisons = [
   {
     name: 'task switch',
     peers: ['promises', 'curio', 'effect', 'effection', 'asyncio'],
-    limits: { promises: node20 ? 9 : 3.5, effect: 0.25 },
+    limits: node20 ? { promises: 9 } : { promises: 3.5, effect: 0.25 },
   },
   {
     name: 'spawn and join',
     peers: ['promises', 'curio', 'effect', 'effection', 'asyncio'],
-    limits: { effect: 0.5 },
+    limits: node20 ? {} : { effect: 0.5 },
   },
   {
     name: 'timeout around a quick operation',
     peers: ['promises', 'curio', 'effect', 'asyncio'],
-    limits: { effect: 0.5 },
+    limits: node20 ? {} : { effect: 0.5 },
   },
   { name: 'queue handoff', peers: ['curio', 'effect', 'effection', 'asyncio'], limits: {} },
   {
