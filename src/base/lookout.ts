@@ -3,7 +3,7 @@
  * to be woken takes longer than most of what it waits for: so for a moment it goes round without sleeping.
  */
 
-import { Patience } from './patience.ts';
+import { allLook, Patience } from './patience.ts';
 
 /** How long it goes round for another thread, in milliseconds; what another process says takes longer. */
 const MOMENT = 0.05;
@@ -13,7 +13,7 @@ export const MOMENT_OF_PROCESSES = 0.15;
 const ROUNDS = 300;
 
 /** A round that took so long was held up, by this thread's own work or because others want the core: it leaves them alone for a while. */
-const HELD_UP = 0.5;
+const HELD_UP = 2;
 const WHILE = 50;
 
 let until = 0;
@@ -40,16 +40,11 @@ function goRound(now: number, moment: number): void {
   setImmediate(round);
 }
 
-/** What took long the last time is not worth it; but since what sleeps takes long, so many of so many try all the same. */
-const ASKED = 64;
-const TRIALS = 6;
-
 /** Looks out for the answers of one other. */
 export class Lookout {
   readonly #patience = new Patience();
   #asked = 0;
   #took = 0;
-  #count = 0;
   #isWaiting = false;
   readonly #moment: number;
 
@@ -60,7 +55,8 @@ export class Lookout {
   /** An answer is to be expected. */
   asked(): void {
     this.#asked = performance.now();
-    this.#isWaiting = this.#took < 2 * this.#moment || this.#count++ % ASKED < TRIALS;
+    // What took long the last time is not worth it; but what sleeps takes long.
+    this.#isWaiting = this.#took < 2 * this.#moment || allLook(this.#asked);
     if (this.#isWaiting && this.#patience.begin()) goRound(this.#asked, this.#moment);
   }
 
