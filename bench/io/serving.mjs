@@ -24,6 +24,9 @@ export function compile(source, flags = []) {
   return program;
 }
 
+/** Seconds until a server's code is compiled. */
+const WARM_UP = 2;
+
 /** A server of servers.mjs. Curio's come with the driver they are to use. */
 export function nodeServer(name, protocol, { driver, args = [], ...rest } = {}) {
   const peer = driver === undefined ? name : 'curio';
@@ -130,7 +133,7 @@ export async function measure(
     server.cpu = [];
     server.rate = [];
     loads.push(await connect(generator, server.port, load));
-    await loads.at(-1).round(2 * seconds);
+    await loads.at(-1).round(WARM_UP);
   }
   for (let round = 0; round < rounds; round++) {
     for (const [i, { child, cpu, rate }] of servers.entries()) {

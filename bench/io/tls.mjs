@@ -32,7 +32,7 @@ export async function tlsBenchmarks(report) {
   await serving(list, async (servers) => {
     for (const { connections, bytes, limits } of cases) {
       const load = { mode: 'tls', connections, bytes };
-      const { costs, rates } = await measure(servers, generator, load, { rounds: 5 });
+      const { costs, rates } = await measure(servers, generator, load, { rounds: 11 });
       report.costs(`TLS echo, ${connections} connections, ${bytes} B: CPU a request`, 'µs', costs, limits);
       report.rates(rates, 'requests/s');
     }
