@@ -4,6 +4,7 @@
 import { deflateSync } from 'node:zlib';
 import { Rolldown } from 'tsdown';
 import { root } from './entries.mjs';
+import { escapeBeyondAscii } from './quick-to-load.mjs';
 
 /**
  * What each of those files is to give: name to source file, and the kind of script.
@@ -26,9 +27,9 @@ const files = {
  */
 async function scriptOf(input, format) {
   const bundle = await Rolldown.rolldown({ input: root + input, platform: 'node' });
-  const { output } = await bundle.generate({ format, codeSplitting: false });
+  const { output } = await bundle.generate({ format, codeSplitting: false, comments: { jsdoc: false } });
   await bundle.close();
-  const { code } = output[0];
+  const code = escapeBeyondAscii(output[0].code);
   // What a script declares would be global variables for the functions that run beside it.
   return `${format === 'cjs' ? `(() => {${code}})();` : code}\n//# sourceURL=curio-worker\n`;
 }

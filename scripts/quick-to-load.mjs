@@ -20,7 +20,7 @@ function lookIntoBuiltins(code) {
  * has a raw template is left alone.
  * @param {string} code
  */
-function escapeBeyondAscii(code) {
+export function escapeBeyondAscii(code) {
   if (code.includes('String.raw')) return code;
   return code.replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
