@@ -381,6 +381,10 @@ describe('runInExecutor', () => {
 });
 
 describe.concurrent('a program', { timeout: 120_000 }, () => {
+  test('sends a function without loading what Node makes when it is looked at, such as fetch', async () => {
+    expect((await program('workers-lazy')).said).toEqual(['7 nothing more']);
+  });
+
   test('ends although a worker is kept warm, and gives up nothing that was printed', async () => {
     const { said, complaint, code } = await program('workers-end', { args: ['print'] });
     expect(complaint).toBe('');

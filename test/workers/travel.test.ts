@@ -84,6 +84,28 @@ describe('a function travels', () => {
     expect((await shipped(readFileSync)) as unknown).toBe(readFileSync);
   });
 
+  test('by name, if Node has made it global', async () => {
+    for (const fn of [structuredClone, queueMicrotask, fetch, setTimeout, URL, AbortController, Event]) {
+      expect(await shipped(fn as never)).toBe(fn);
+      const holder = { fn };
+      expect(await (await shipped(() => holder.fn))()).toBe(fn);
+    }
+  });
+
+  test('as a copy, if it is the user who has made it global', async () => {
+    const world = globalThis as { made?: () => number };
+    world.made = function made() {
+      return LIMIT;
+    };
+    try {
+      const copy = await shipped(world.made);
+      expect(copy).not.toBe(world.made);
+      expect(copy()).toBe(5);
+    } finally {
+      delete world.made;
+    }
+  });
+
   test('with class and what it extends, and functions that make objects of it', async () => {
     class Base {
       limit(): number {

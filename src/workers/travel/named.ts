@@ -21,16 +21,16 @@ provide({ ...errors });
 
 let intrinsics: Map<unknown, readonly string[]> | null = null;
 
-/** What can be reached from the global object in two steps. */
+/**
+ * What can be reached in two steps from what JavaScript itself has. Not from all that is global: Node makes some of that when it is
+ * first looked at, and to make `fetch` and its kin takes longer than to start a thread.
+ */
 function intrinsicPaths(): Map<unknown, readonly string[]> {
   if (intrinsics !== null) return intrinsics;
   intrinsics = new Map();
-  const world = globalThis as unknown as Record<string, unknown>;
-  for (const name of Object.getOwnPropertyNames(globalThis)) {
-    const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
-    // Node makes some globals when they are first asked for: those are not asked.
-    if (descriptor === undefined || !('value' in descriptor)) continue;
-    const value = world[name];
+  const bare = process.getBuiltinModule('node:vm').runInNewContext('Object.getOwnPropertyNames(globalThis)');
+  for (const name of bare as string[]) {
+    const value: unknown = Object.getOwnPropertyDescriptor(globalThis, name)?.value;
     if (!isHolder(value) || value === globalThis || !isNative(value)) continue;
     if (!intrinsics.has(value)) intrinsics.set(value, [name]);
     for (const [holder, trail] of [
@@ -80,7 +80,8 @@ function builtinPaths(): Map<unknown, readonly string[]> {
 export function nameOf(value: unknown): NamedPart | null {
   const own = ownByValue.get(value);
   if (own !== undefined) return { by: 'own', path: [own] };
-  const intrinsic = intrinsicPaths().get(value);
+  // What is written in JavaScript is not JavaScript's own.
+  const intrinsic = isHolder(value) && isNative(value) ? intrinsicPaths().get(value) : undefined;
   if (intrinsic !== undefined) return { by: 'intrinsic', path: intrinsic };
   const known = builtinPaths();
   const builtin = known.get(value);

@@ -13,7 +13,7 @@ import { nameOf } from './named.ts';
 import { scriptMark } from './place.ts';
 import { type Inspection, inspectFunction } from './scopes.ts';
 import { exportsIn, pathOf, urlOf } from './script.ts';
-import type { Freight, Part, ReferencePart, Shipment, SourcePart } from './shipment.ts';
+import type { Freight, NamedPart, Part, ReferencePart, Shipment, SourcePart } from './shipment.ts';
 import { type Reading, read, Unreadable } from './text.ts';
 
 let shipments = 0;
@@ -75,7 +75,7 @@ class Packer {
       const otherwise = `${module} exports no function '${key}'.`;
       return { by: 'reference', name: key, module, key, required: false, text: null, otherwise };
     }
-    const named = nameOf(fn);
+    const named = nameOf(fn) ?? globalOfNode(fn);
     if (named !== null) return named;
     const bound = fn.name.startsWith('bound ') ? inspectFunction(fn)?.bound : null;
     if (bound) return this.#bound(bound, trail);
@@ -285,6 +285,14 @@ function capturedBy({ scopes }: Inspection, names: string[], parent: Captured | 
     }
   }
   return captured;
+}
+
+/** What Node has made global, such as `fetch`. Not what the user has: that is not there on the other side. */
+function globalOfNode(fn: AnyFunction): NamedPart | null {
+  if (Object.getOwnPropertyDescriptor(globalThis, fn.name)?.value !== fn) return null;
+  const inspection = inspectFunction(fn);
+  const isNodes = inspection === null || urlOf(inspection.scriptId).startsWith('node:');
+  return isNodes ? { by: 'intrinsic', path: [fn.name] } : null;
 }
 
 /** Where the function can be imported from; null if nowhere. */
