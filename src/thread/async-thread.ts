@@ -19,12 +19,16 @@ import {
   type TaskRecord,
   type TaskState,
 } from '../traps.ts';
-
+import { learnFromStack } from '../workers/travel/script.ts';
 import { addClass, addFunction } from './registry.ts';
 
 type Launcher = typeof import('./launch.ts');
 
-const launcher = new DeferredModule(() => import('./launch.ts'));
+const launcher = new DeferredModule(() => {
+  // Whose function it is shows on the stack, and only now.
+  learnFromStack();
+  return import('./launch.ts');
+});
 
 /** Options of `spawnThread()`. */
 export interface ThreadOptions {

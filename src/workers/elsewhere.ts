@@ -15,8 +15,13 @@ import { callingTask, handled, refused } from '../traps.ts';
 import type { CallOptions } from './call.ts';
 import type { Order } from './dispatch.ts';
 import { crossesByHandle } from './travel/crossing.ts';
+import { learnFromStack } from './travel/script.ts';
 
-const dispatch = new DeferredModule(() => import('./dispatch.ts'));
+const dispatch = new DeferredModule(() => {
+  // Whose function it is shows on the stack, and only now.
+  learnFromStack();
+  return import('./dispatch.ts');
+});
 
 /**
  * Runs a function in a worker thread and gives its result. Blocks (`FUTURE_WAIT`).

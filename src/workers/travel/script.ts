@@ -4,10 +4,19 @@
 
 import { inspecting } from './scopes.ts';
 
+/** How much of a stack is looked at. */
+const FRAMES = 50;
+
+type CallSites = (
+  frames: number,
+  options: { sourceMap: boolean },
+) => { scriptId?: string; scriptName: string }[];
+
 const urls = new Map<string, string>();
 
 /** Where the script with this number came from: a URL or a path, as V8 has it; empty for what was made by `eval`. */
 export function urlOf(scriptId: string): string {
+  if (!urls.has(scriptId)) learnFromStack();
   if (!urls.has(scriptId)) learnFromProfiler();
   if (!urls.has(scriptId)) learnFromDebugger();
   const url = urls.get(scriptId) ?? '';
@@ -15,7 +24,23 @@ export function urlOf(scriptId: string): string {
   return url;
 }
 
-/** Knows the scripts of which V8 has counted anything, which is to say nearly all of those that have run. */
+/** Knows the scripts of the functions that are running: who sends a function has often written it. From Node 22.12 on. */
+export function learnFromStack(): void {
+  const { getCallSites } = process.getBuiltinModule('node:util') as { getCallSites?: CallSites };
+  for (const { scriptId, scriptName } of getCallSites?.(FRAMES, { sourceMap: false }) ?? []) {
+    if (scriptId !== undefined) urls.set(scriptId, urlFor(scriptName));
+  }
+}
+
+/** As the inspector has it, which knows no paths. */
+function urlFor(scriptName: string): string {
+  const { isAbsolute } = process.getBuiltinModule('node:path');
+  return isAbsolute(scriptName)
+    ? process.getBuiltinModule('node:url').pathToFileURL(scriptName).href
+    : scriptName;
+}
+
+/** Knows the scripts of which V8 has counted anything, which is to say those that have run for a while. */
 function learnFromProfiler(): void {
   inspecting((post) => {
     const { result } = post('Profiler.getBestEffortCoverage') as {
