@@ -2,6 +2,8 @@
 
 const IMPORT = /^import \{ ([^}]*) \} from "(node:[^"]+)";$/gm;
 const BEYOND_ASCII = /[^\0-\x7f]/g;
+const HELPERS = 'shared-rolldown-runtime.js';
+const EXPORT_ALL = /^import \{ \w+ as __exportAll \} from "\.\/shared-rolldown-runtime\.js";$/m;
 
 /**
  * Node's own modules as they are: an `import` of one reads everything it exports, and half of what node:fs, node:util
@@ -24,9 +26,6 @@ export function escapeBeyondAscii(code) {
   if (code.includes('String.raw')) return code;
   return code.replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
-
-const HELPERS = 'shared-rolldown-runtime.js';
-const EXPORT_ALL = /^import \{ \w+ as __exportAll \} from "\.\/shared-rolldown-runtime\.js";$/m;
 
 /**
  * The bundler's one helper, which makes the object of `export * as`, stands where it is used: a file more would take a
