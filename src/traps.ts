@@ -3,14 +3,12 @@
  * queues, sockets and all the rest; none of them knows how a task is suspended
  * or which queue it then stands in.
  *
- * The first half are the traps of the reference manual (those that wait for
- * descriptors are in readiness.ts), which `curio/traps` shows to users. The
- * second half is what the library's own modules need besides: synchronous,
- * unchecked, and not exported from the package.
- *
- * An operation is written so: ask `enter` (does not block) or `begin` (may
- * block) for the calling task; if there is none return `refused`; do the work;
- * return `pass` with the result, or `block`.
+ * Part of what goes through is shown as the kernel has it: how an operation
+ * begins and ends, which is told in kernel/operation.ts, timeouts, and kernels
+ * seen from outside any task. Written here are the traps of the reference manual
+ * (those that wait for descriptors are in readiness.ts), which `curio/traps`
+ * shows to users, and then what the library's own modules do to tasks besides:
+ * synchronous, unchecked, and not exported from the package.
  */
 
 import { type Away, away } from './base/away.ts';
@@ -19,11 +17,23 @@ import { type LogLevel, logTo } from './base/logger.ts';
 import { captureStack, userFrames } from './base/stack.ts';
 import { CancelledError, RuntimeError, TaskCancelled, TaskTimeout } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
-import { callingTask, outsideTasks, prepareContext } from './kernel/context.ts';
-import { FREE_OPERATIONS } from './kernel/core.ts';
+import { callingTask, outsideTasks } from './kernel/context.ts';
 import { waitForPromise } from './kernel/future.ts';
-import { coreOf, liveCores } from './kernel/live.ts';
 import { Observer } from './kernel/observers.ts';
+import {
+  admit,
+  begin,
+  block,
+  enter,
+  enterComposite,
+  fail,
+  note,
+  outsideError,
+  pass,
+  refused,
+  takeBreath,
+} from './kernel/operation.ts';
+import { mendKernels, reportIn, spawnIn, tasksOf, whenShutDown } from './kernel/outside.ts';
 import { suspendedStack } from './kernel/probe.ts';
 import { pulse } from './kernel/pulse.ts';
 import {
@@ -37,10 +47,10 @@ import {
   type Waitable,
 } from './kernel/record.ts';
 import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
-import { finishedError, title } from './kernel/reports.ts';
+import { title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
-import { overdue, TimeoutFrame } from './kernel/timeouts.ts';
+import { enterTimeout, leaveTimeout, overdue, signalOf, TimeoutFrame } from './kernel/timeouts.ts';
 import { type Wait, type WaitGraph, waitedFor, waitGraph, waitReport } from './kernel/waits.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
@@ -48,28 +58,46 @@ import type { Task } from './task.ts';
 export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
   aboutToFail,
+  admit,
+  begin,
+  block,
   callingTask,
   composite as handled,
+  enter,
+  enterComposite,
+  enterTimeout,
+  fail,
+  leaveTimeout,
+  mendKernels,
+  note,
   Observer,
+  outsideError,
   outsideTasks,
   overdue,
+  pass,
   pulse,
   RESUME_CLAIM,
   RESUME_ERROR,
   RESUME_VALUE,
   refuse,
+  refused,
+  reportIn,
+  signalOf,
+  spawnIn,
   suspendedStack,
   TaskList,
   TaskRecord,
   TimeoutFrame,
+  takeBreath,
+  tasksOf,
   title,
   WaitSlot,
   waitedFor,
   waitGraph,
   waitReport,
+  whenShutDown,
 };
 
-const DONE = Promise.resolve();
 const NEVER = Number.POSITIVE_INFINITY;
 
 // ---- The traps of the reference manual ----------------------------------------------------
@@ -249,91 +277,6 @@ export function clock(): Promise<number> {
 
 // ---- For the library's own modules --------------------------------------------------------
 
-/** The calling task, for an operation that does not block; null if there is none, or it has ended. */
-export function enter(): TaskRecord | null {
-  const task = callingTask();
-  return task?.core.beginFree(task) ? task : null;
-}
-
-/**
- * The same for operations that a task may do without end and without ever having to wait: the one that is about
- * to yield is refused while a cancellation is due, before it has done anything. `refused` then gives the cancellation.
- */
-export function admit(): TaskRecord | null {
-  const task = enter();
-  return task === null || yieldsToCancellation(task) ? null : task;
-}
-
-function yieldsToCancellation(task: TaskRecord): boolean {
-  const core = task.core;
-  return (
-    core.free >= FREE_OPERATIONS - 1 && core.running === task && task.pending !== null && task.shield === 0
-  );
-}
-
-/**
- * The calling task, for an operation made of several; null if there is none, or it has ended.
- * @throws TaskBusyError if the task already waits in another operation
- */
-export function enterComposite(operation: string): TaskRecord | null {
-  const task = callingTask();
-  return task?.core.beginComposite(task, operation) ? task : null;
-}
-
-/**
- * Counts an operation made of several among those that need not wait, whatever it is made of. Null, mostly; for the one that
- * has to yield what it must wait for first, which may be a cancellation that is due.
- */
-export function takeBreath(task: TaskRecord, operation: string): Promise<void> | null {
-  const core = task.core;
-  if (core.running !== task || ++core.free < FREE_OPERATIONS) return null;
-  return begin(task, operation) ?? core.passSlowly(task, undefined);
-}
-
-/** What an operation returns when nobody may call it here. */
-export function refused(operation: string): Promise<never> {
-  const task = callingTask();
-  if (task === undefined || task.terminated || !yieldsToCancellation(task))
-    return refuse(outsideError(operation));
-  return refuse(task.core.takePending(task, operation));
-}
-
-export function outsideError(operation: string): RuntimeError {
-  const task = callingTask();
-  if (task !== undefined) return finishedError(task, operation);
-  return new RuntimeError(
-    `${operation} was called outside a task. Start one with run(fn), and call it there.`,
-  );
-}
-
-/** Before a task may block: null, or the rejection that the operation must return instead. */
-export function begin(task: TaskRecord, operation: string): Promise<never> | null {
-  return task.core.beginBlocking(task, operation);
-}
-
-/** Blocks the calling task in `waitable`; to be called right after `begin`. */
-export function block<T>(task: TaskRecord, state: TaskState, waitable: Waitable): Promise<T> {
-  if (task.core.observers?.traps) task.trap = { name: 'schedulerWait', args: [waitable, state] };
-  return task.core.suspend(task, state, waitable);
-}
-
-/** The result of an operation that did not have to wait. */
-export function pass<T>(task: TaskRecord, value: T): Promise<T> {
-  const core = task.core;
-  if (core.running === task && ++core.free < FREE_OPERATIONS) {
-    return value === undefined ? (DONE as Promise<T>) : Promise.resolve(value);
-  }
-  return core.passSlowly(task, value);
-}
-
-/** The rejection of an operation that fails without having waited. It counts as one that need not wait. */
-export function fail(task: TaskRecord, error: unknown): Promise<never> {
-  const core = task.core;
-  return core.running === task && ++core.free < FREE_OPERATIONS
-    ? refuse(error)
-    : core.failSlowly(task, error);
-}
-
 /** Wakes the first task of a waiting list with what it was chosen for. */
 export function wakeFirst(list: TaskList, mode: number, value: unknown): void {
   const task = list.first as TaskRecord;
@@ -385,6 +328,11 @@ export function interrupt(target: TaskRecord, make: (now: number) => unknown): v
   if (!target.terminated) target.core.throwInto(target, make(target.core.clock.now()));
 }
 
+/** Ends a task in the middle of whatever it does. False if it has ended already. */
+export function killTask(task: TaskRecord, exc: unknown): boolean {
+  return task.core.kill(task, exc);
+}
+
 /** Waits in a list that `terminate` wakes: `joiners` get the task's result, `waiters` nothing. */
 export function awaitEnd<T>(
   caller: TaskRecord,
@@ -422,46 +370,6 @@ export function shield(task: TaskRecord): void {
 
 export function unshield(task: TaskRecord): void {
   task.core.unshield(task);
-}
-
-/** Enters a timeout of `seconds`; null for none of its own. */
-export function enterTimeout(task: TaskRecord, seconds: number | null): TimeoutFrame {
-  const deadline = seconds === null || seconds === NEVER ? NEVER : task.core.clock.now() + seconds;
-  const frame = new TimeoutFrame(task.timeouts, deadline, task.timeoutAt);
-  task.timeouts = frame;
-  if (deadline !== NEVER && (task.timeoutAt === null || deadline < task.timeoutAt)) {
-    task.core.setTimeout(task, deadline);
-  }
-  return frame;
-}
-
-/** Leaves a timeout; gives the clock if it had a deadline. */
-export function leaveTimeout(task: TaskRecord, frame: TimeoutFrame): number {
-  if (task.timeouts === frame) {
-    task.timeouts = frame.outer;
-    task.core.setTimeout(task, frame.prior);
-  } else {
-    // Two timeouts of one task overlap without nesting, which only raw promises make possible.
-    // The one that is left restores what stood around both.
-    let inner = task.timeouts;
-    while (inner !== null && inner.outer !== frame) inner = inner.outer;
-    if (inner !== null) {
-      inner.outer = frame.outer;
-      inner.prior = frame.prior;
-    }
-  }
-  if (task.pending instanceof TaskTimeout && overdue(frame.outer, task.pending.clock) === null)
-    task.pending = null;
-  return frame.deadline === NEVER ? Number.NEGATIVE_INFINITY : task.core.clock.now();
-}
-
-/** The signal that is aborted when the task is cancelled or its innermost timeout expires. */
-export function signalOf(task: TaskRecord): AbortSignal {
-  if (task.pending !== null && task.shield === 0) return AbortSignal.abort(task.pending);
-  // Outside all timeouts the signal hangs on a frame that never expires.
-  task.timeouts ??= new TimeoutFrame(null, NEVER, null);
-  task.timeouts.aborter ??= new AbortController();
-  return task.timeouts.aborter.signal;
 }
 
 /** Logs with the logger of the task's run. */
@@ -502,46 +410,4 @@ export function hold(task: TaskRecord): void {
 
 export function release(task: TaskRecord): void {
   task.core.keepAlive.release();
-}
-
-/** Tells activations about the trap at hand. Costs nothing while there are none. */
-export function note(task: TaskRecord, name: string, args: unknown[]): void {
-  if (task.core.observers?.traps) task.trap = { name, args };
-}
-
-// ---- For who looks at kernels from outside any task --------------------------------------------
-
-/** Every live task of one kernel, oldest first; of all that run in this thread if none is given. */
-export function tasksOf(kernel?: Kernel): TaskRecord[] {
-  if (kernel === undefined) return [...liveCores].flatMap((core) => [...core.tasks]);
-  return [...(coreOf(kernel)?.tasks ?? [])];
-}
-
-/** Makes a task in a kernel that may not run yet. */
-export function spawnIn(kernel: Kernel, name: string, fn: AnyFunction): TaskRecord {
-  const core = coreOf(kernel);
-  if (core === undefined) throw new TypeError(`This wants a Kernel, not ${describe(kernel)}.`);
-  prepareContext();
-  return core.spawn(null, fn, [], { daemon: true, name });
-}
-
-/** Logs with the logger of a kernel. */
-export function reportIn(kernel: Kernel, level: LogLevel, message: string): void {
-  const core = coreOf(kernel);
-  if (core !== undefined) logTo(core.reports.logger, level, message);
-}
-
-/** Registers what a kernel must close when it shuts down, in order. */
-export function whenShutDown(kernel: Kernel, hook: () => unknown): void {
-  coreOf(kernel)?.hooks.push(hook);
-}
-
-/** Ends a task in the middle of whatever it does. False if it has ended already. */
-export function killTask(task: TaskRecord, exc: unknown): boolean {
-  return task.core.kill(task, exc);
-}
-
-/** To be called when code of this thread has been cut off, and every microtask with it. */
-export function mendKernels(): void {
-  for (const core of liveCores) core.mend();
 }

@@ -36,17 +36,17 @@ import { VirtualClock } from 'curio/testing';
 import { futureWait } from 'curio/traps';
 import { describe, expect, test } from 'vitest';
 import { forgetful } from './kit/forgetful.ts';
+import {
+  testFirstDecides,
+  testTurnAtShutdown,
+  testTurnInNextRun,
+  type Place as Waited,
+} from './kit/place.ts';
 import { recorder } from './kit/recorder.ts';
 import { noisily } from './kit/virtual.ts';
 
-/** Something that tasks wait for. */
-interface Place {
-  /** Waits until something is given. */
-  wait(): Promise<unknown>;
-  /** Gives something to one who waits. Called by the task that made the place. */
-  give(): Promise<unknown>;
-  /** How much is there of what was given; left out where it is for those only who wait at that time. */
-  left?(): number;
+/** One that says who waits in it. */
+interface Place extends Waited {
   /** What says how many tasks wait in it; left out where nothing does. */
   inside?: unknown;
 }
@@ -216,79 +216,12 @@ function expectNobody(place: Place): void {
   if (place.inside !== undefined) expect(String(place.inside)).toMatch(nobody);
 }
 
-type Happening = 'give' | 'cancel' | 'timeout';
-
-/** All the orders of several things. */
-function orders<T>(things: T[]): T[][] {
-  if (things.length < 2) return [things];
-  return things.flatMap((first, i) =>
-    orders(things.filter((_, j) => j !== i)).map((rest) => [first, ...rest]),
-  );
-}
-
-const subsets: Happening[][] = [
-  ['give'],
-  ['cancel'],
-  ['timeout'],
-  ['give', 'cancel'],
-  ['give', 'timeout'],
-  ['cancel', 'timeout'],
-  ['give', 'cancel', 'timeout'],
-];
-
 for (const [name, make] of Object.entries(places)) {
   describe(name, () => {
     // A member that ends, ends in a turn of its own: what is given there takes one.
     const takesTurns = /^(Task|gather)/.test(name);
 
-    for (const happenings of subsets.flatMap(orders)) {
-      test(`${happenings.join(', then ')}, in one turn: the first decides, and nothing is lost`, async () => {
-        const clock = new VirtualClock();
-        const log = recorder();
-        const limit = 10;
-        await noisily(
-          async () => {
-            const place = await make();
-            const ends: string[] = [];
-            const waiter = await spawn(async () => {
-              try {
-                await timeoutAfter(limit, async () => {
-                  await place.wait();
-                  ends.push('give');
-                  // Whatever came afterwards is delivered here.
-                  await sleep(1);
-                });
-              } catch (error) {
-                ends.push((error as Error).name);
-                throw error;
-              }
-              ends.push('end');
-            });
-            // A timeout that comes first expires on its own; a later one is overdue when the kernel looks.
-            await sleep(happenings[0] === 'timeout' ? limit : 1);
-            for (const what of happenings) {
-              if (what === 'give') await place.give();
-              else if (what === 'cancel') await waiter.cancel({ blocking: false });
-              else if (what !== happenings[0]) clock.advance(limit);
-            }
-            await waiter.wait();
-            const [first, ...later] = happenings;
-            const interruption = { give: '', cancel: 'TaskCancelled', timeout: 'TaskTimeout' };
-            if (first !== 'give') {
-              // What comes after a timeout was delivered finds the task ended, or ending.
-              expect(ends).toEqual([interruption[first!]]);
-            } else if (later.includes('cancel')) {
-              expect(ends).toEqual(['give', 'TaskCancelled']);
-            } else expect(ends).toEqual(['give', later.length > 0 ? 'TaskTimeout' : 'end']);
-            const given = happenings.includes('give') ? 1 : 0;
-            if (place.left) expect(place.left() + (ends[0] === 'give' ? 1 : 0)).toBe(given);
-            expectNobody(place);
-          },
-          { clock, logger: log },
-        );
-        expect(log.of('error')).toEqual([]);
-      });
-    }
+    testFirstDecides('give', make, expectNobody);
 
     for (const how of ['cancelled', 'timed out', 'cancelled once another was chosen'] as const) {
       test(`one in the middle of the line is ${how}: those before and behind it are served, in order`, () =>
@@ -401,47 +334,13 @@ for (const [name, make] of Object.entries(places)) {
       expectNobody(place);
     });
 
-    test('shutdown between its choice and its turn: it has what it was given, and is cancelled afterwards', async () => {
-      let place!: Place;
-      const seen: string[] = [];
-      const kernel = new Kernel({ clock: new VirtualClock(), logger: recorder() });
-      await kernel.run({ shutdown: true }, async () => {
-        place = await make();
-        await spawn(async () => {
-          await place.wait();
-          seen.push('has it');
-          try {
-            await sleep(1);
-          } catch (error) {
-            seen.push((error as Error).name);
-            throw error;
-          }
-        });
-        await sleep(1);
-        await place.give();
-      });
-      expect(seen).toEqual(['has it', 'TaskCancelled']);
+    testTurnAtShutdown('it was given', make, (place) => {
       expectNobody(place);
       if (place.left) expect(place.left()).toBe(0);
     });
 
-    test('the kernel stops between its choice and its turn: it goes on in the next run', async () => {
-      const seen: string[] = [];
-      const kernel = new Kernel({ clock: new VirtualClock(), logger: recorder() });
-      await kernel.run(async () => {
-        const place = await make();
-        await spawn({ daemon: true }, async () => {
-          await place.wait();
-          seen.push('has it');
-        });
-        await sleep(1);
-        if (!takesTurns) await place.give();
-        else await spawn({ daemon: true }, () => place.give());
-      });
-      expect(seen).toEqual([]);
-      await kernel.run(() => sleep(1));
-      expect(seen).toEqual(['has it']);
-      await kernel.run({ shutdown: true });
-    });
+    testTurnInNextRun(make, (place) =>
+      takesTurns ? spawn({ daemon: true }, async () => place.give()) : place.give(),
+    );
   });
 }

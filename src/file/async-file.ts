@@ -2,65 +2,28 @@
  * Files as tasks use them. What is there already is handed out at once; otherwise the operation stands in line for
  * the file, and its task waits for the thread pool step by step.
  *
- * What the operations do is in contents.ts. Here is who may do one, and what becomes of it when its task is cancelled or
- * the file is closed.
+ * What the operations do is in contents.ts; whose turn it is, and what becomes of an operation when its task is cancelled or
+ * the file is closed, in turns.ts.
  */
 
-import { fstatSync, type PathLike } from 'node:fs';
+import type { PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { describe } from '../base/callable.ts';
-import { errorText } from '../base/stack.ts';
-import { AsyncOnlyError, CancelledError, ResourceBusy, SyncIOError } from '../errors.ts';
+import { AsyncOnlyError, SyncIOError } from '../errors.ts';
 import { memoryOf } from '../io/attempts.ts';
-import { attach, closedError, systemError } from '../io/system.ts';
-import { Permits } from '../sync/permits.ts';
-import {
-  callingTask,
-  enterComposite,
-  fail,
-  handled,
-  outsideError,
-  outsideTasks,
-  pass,
-  RESUME_VALUE,
-  refused,
-  report,
-  type TaskRecord,
-} from '../traps.ts';
-import { BlockingFile, BlockingMode, checkData, checkLimit, checkPlace } from './blocking.ts';
-import { ALL, Contents, SEEK_CUR, SEEK_END, SEEK_SET, type Writable } from './contents.ts';
-import { Device, type DeviceInfo, deviceInfo, type Step, type Steps } from './device.ts';
-import { type FileOptions, formatOf, type TextFormat } from './format.ts';
-import { type Mode, parseMode } from './mode.ts';
-import { waitFor } from './wait.ts';
+import { attach } from '../io/system.ts';
+import { callingTask, enterComposite, fail, handled, pass, RESUME_VALUE, refused } from '../traps.ts';
+import { type BlockingFile, BlockingMode, checkData, checkLimit, checkPlace } from './blocking.ts';
+import { ALL, type Contents, SEEK_CUR, SEEK_END, SEEK_SET, type Writable } from './contents.ts';
+import type { Steps } from './device.ts';
+import type { FileOptions } from './format.ts';
+import type { Mode } from './mode.ts';
+import { found, type Opened } from './opened.ts';
+import { Turns } from './turns.ts';
 
 const ITERATION = 'AsyncFile iteration';
-const CLOSE = 'AsyncFile.close()';
 /** Lines that a loop is given, none of which it has to wait for, before other tasks have their turn. */
 const LINES = 1000;
-
-/** A file that has just been opened. */
-export interface Opened {
-  readonly name: PathLike;
-  readonly mode: Mode;
-  readonly format: TextFormat | null;
-  readonly info: DeviceInfo;
-}
-
-/** How far an operation came that was cut short. */
-type Progress = Pick<CancelledError, 'bytesRead' | 'bytesWritten' | 'linesRead'>;
-
-/** What a file that was opened elsewhere is like. */
-function found(handle: FileHandle, text: string, options: FileOptions): Opened {
-  const mode = parseMode(text);
-  const format = formatOf(mode, options);
-  if (typeof handle?.fd !== 'number') {
-    throw new TypeError(
-      `new AsyncFile() wants what open() of node:fs/promises gives, not ${describe(handle)}. To open a path, write aopen(path).`,
-    );
-  }
-  return { name: `fd ${handle.fd}`, mode, format, info: deviceInfo(handle.fd, fstatSync(handle.fd)) };
-}
 
 /**
  * A file whose operations block the calling task only. What `read`, `write` and the others give and take are strings, or
@@ -87,13 +50,8 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   /** How text is encoded; null in binary mode. */
   readonly encoding: string | null;
   readonly #mode: Mode;
-  readonly #device: Device;
+  readonly #turns: Turns<D>;
   readonly #contents: Contents<D>;
-  /** The line of tasks that want to use the file. */
-  readonly #turn = new Permits<void>(this, 1, 'LOCK_ACQUIRE', 'an operation of an AsyncFile', () => {});
-  #closing: Promise<void> | null = null;
-  #isClosed = false;
-  #isBlocking = false;
 
   /**
    * Wraps a file that was opened with `fs.promises.open`, and of which nothing has been read or written yet.
@@ -104,108 +62,14 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   constructor(fileobj: FileHandle, mode?: string, options?: FileOptions);
   /** @internal */
   constructor(fileobj: FileHandle, opened: Opened);
-  constructor(fileobj: FileHandle, opened: string | Opened = 'r', options: FileOptions = {}) {
-    const { name, mode, format, info } =
-      typeof opened === 'string' ? found(fileobj, opened, options) : opened;
-    this.name = name;
-    this.mode = mode.text;
-    this.encoding = format?.codec.name ?? null;
-    this.#mode = mode;
-    this.#device = new Device(fileobj, mode.append, info, {
-      stepEnded: () => this.#update(),
-      // The operation will not go on.
-      taskEnded: () => this.#release(),
-    });
-    this.#contents = new Contents(this.#device, mode, format, () => `'${String(name)}'`);
-  }
-
-  // ---- Doing operations ----
-
-  /** To be called whenever one of these has changed. */
-  #update(): void {
-    this.#contents.free =
-      this.#turn.free > 0 && this.#device.step === null && this.#closing === null && !this.#isBlocking;
-  }
-
-  #release(): void {
-    this.#turn.release();
-    this.#update();
-  }
-
-  /** Why no operation may begin now, nor go on. */
-  #obstacle(operation: string): Error | null {
-    if (this.#closing !== null) return closedError(operation);
-    if (!this.#isBlocking) return null;
-    return new ResourceBusy(
-      `${operation}: '${String(this.name)}' is in blocking mode until the block of blocking() ends.`,
-    );
-  }
-
-  /** @param nothing what an error says of how far the operation came if it did not even begin */
-  #operate<T>(operation: string, steps: Steps<T>, nothing?: Progress): Promise<T> {
-    const task = enterComposite(operation);
-    if (task === null) return refused(operation);
-    if (!this.#contents.free) return handled(this.#inTurn(task, operation, steps, nothing));
-    let first: IteratorResult<Step, T>;
-    try {
-      first = steps.next();
-    } catch (error) {
-      // swallows: nothing; operations reject.
-      return fail(task, error);
-    }
-    if (first.done) return pass(task, first.value);
-    this.#turn.free--;
-    this.#contents.free = false;
-    return handled(this.#goOn(task, operation, steps, first));
-  }
-
-  /** An operation that must wait for others first. */
-  async #inTurn<T>(task: TaskRecord, operation: string, steps: Steps<T>, nothing: Progress = {}): Promise<T> {
-    let itsTurn = false;
-    try {
-      this.#check(operation);
-      await this.#turn.acquire();
-      itsTurn = true;
-      this.#contents.free = false;
-      this.#check(operation);
-      await this.#device.join(task, operation);
-      this.#check(operation);
-    } catch (error) {
-      if (itsTurn) this.#release();
-      for (const [name, value] of Object.entries(nothing)) attach(error, name, value);
-      throw error;
-    }
-    return this.#goOn(task, operation, steps, null);
-  }
-
-  /** Does the steps of an operation, or those from its first one on; it is this task's turn until it ends. */
-  async #goOn<T>(
-    task: TaskRecord,
-    operation: string,
-    steps: Steps<T>,
-    first: IteratorResult<Step, T> | null,
-  ): Promise<T> {
-    try {
-      for (let next = first ?? steps.next(); ; ) {
-        if (next.done) return next.value;
-        try {
-          await this.#device.perform(task, operation, next.value);
-          this.#check(operation);
-        } catch (error) {
-          // swallows: nothing; the operation throws it again, and may say how far it came.
-          next = steps.throw(error);
-          continue;
-        }
-        next = steps.next();
-      }
-    } finally {
-      this.#release();
-    }
-  }
-
-  #check(operation: string): void {
-    const obstacle = this.#obstacle(operation);
-    if (obstacle !== null) throw obstacle;
+  constructor(fileobj: FileHandle, mode: string | Opened = 'r', options: FileOptions = {}) {
+    const opened = typeof mode === 'string' ? found(fileobj, mode, options) : mode;
+    this.name = opened.name;
+    this.mode = opened.mode.text;
+    this.encoding = opened.format?.codec.name ?? null;
+    this.#mode = opened.mode;
+    this.#turns = new Turns(this, fileobj, opened);
+    this.#contents = this.#turns.contents;
   }
 
   // ---- Reading ----
@@ -220,7 +84,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    * @see Reference manual, "Files"
    */
   read(n: number | null = -1): Promise<D> {
-    return this.#operate('AsyncFile.read()', this.#contents.read(checkLimit(n, 'read()')));
+    return this.#turns.operate('AsyncFile.read()', this.#contents.read(checkLimit(n, 'read()')));
   }
 
   /**
@@ -232,7 +96,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    */
   read1(n: number | null = -1): Promise<Buffer> {
     const operation = 'AsyncFile.read1()';
-    return this.#operate(operation, this.#contents.readOnce(checkLimit(n, 'read1()'), operation));
+    return this.#turns.operate(operation, this.#contents.readOnce(checkLimit(n, 'read1()'), operation));
   }
 
   /**
@@ -243,7 +107,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    */
   readall(): Promise<D> {
     const { empty } = this.#contents.input;
-    return this.#operate('AsyncFile.readall()', this.#contents.all(), { bytesRead: empty });
+    return this.#turns.operate('AsyncFile.readall()', this.#contents.all(), { bytesRead: empty });
   }
 
   /**
@@ -261,7 +125,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
       const line = this.#contents.free ? this.#contents.input.quickLine() : null;
       if (line !== null) return pass(task, line);
     }
-    return this.#operate('AsyncFile.readline()', this.#contents.line(limit));
+    return this.#turns.operate('AsyncFile.readline()', this.#contents.line(limit));
   }
 
   /**
@@ -273,7 +137,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    */
   readlines(maxbytes: number | null = -1): Promise<D[]> {
     const hint = checkLimit(maxbytes || -1, 'readlines()');
-    return this.#operate('AsyncFile.readlines()', this.#contents.lines(hint), { linesRead: [] });
+    return this.#turns.operate('AsyncFile.readlines()', this.#contents.lines(hint), { linesRead: [] });
   }
 
   /**
@@ -284,7 +148,10 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    */
   readinto(buffer: ArrayBufferView | ArrayBufferLike): Promise<number> {
     const operation = 'AsyncFile.readinto()';
-    return this.#operate(operation, this.#contents.readInto(memoryOf(buffer, operation), false, operation));
+    return this.#turns.operate(
+      operation,
+      this.#contents.readInto(memoryOf(buffer, operation), false, operation),
+    );
   }
 
   /**
@@ -296,7 +163,10 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    */
   readinto1(buffer: ArrayBufferView | ArrayBufferLike): Promise<number> {
     const operation = 'AsyncFile.readinto1()';
-    return this.#operate(operation, this.#contents.readInto(memoryOf(buffer, operation), true, operation));
+    return this.#turns.operate(
+      operation,
+      this.#contents.readInto(memoryOf(buffer, operation), true, operation),
+    );
   }
 
   /** Lines up to the end, each with its newline; several tasks may ask for them. */
@@ -325,7 +195,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   }
 
   #nextLine(): Promise<IteratorResult<D, undefined>> {
-    return this.#operate(ITERATION, nextOf(this.#contents.line(ALL)));
+    return this.#turns.operate(ITERATION, nextOf(this.#contents.line(ALL)));
   }
 
   // ---- Writing ----
@@ -348,7 +218,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
     if (task === null) return refused('AsyncFile.write()');
     const written = this.#contents.free ? this.#contents.quickWrite(data) : -1;
     if (written >= 0) return pass(task, written);
-    return this.#operate('AsyncFile.write()', this.#contents.write(data), { bytesWritten: 0 });
+    return this.#turns.operate('AsyncFile.write()', this.#contents.write(data), { bytesWritten: 0 });
   }
 
   /**
@@ -391,7 +261,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    * @see Reference manual, "Files"
    */
   flush(): Promise<void> {
-    return this.#operate('AsyncFile.flush()', this.#contents.flush());
+    return this.#turns.operate('AsyncFile.flush()', this.#contents.flush());
   }
 
   /**
@@ -405,7 +275,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
     if (size !== null && checkPlace(size, 'AsyncFile.truncate()') < 0) {
       return this.#failing('AsyncFile.truncate()', new RangeError(`truncate(): ${size} is no size.`));
     }
-    return this.#operate('AsyncFile.truncate()', this.#contents.truncate(size));
+    return this.#turns.operate('AsyncFile.truncate()', this.#contents.truncate(size));
   }
 
   // ---- Places ----
@@ -428,7 +298,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
       );
       return this.#failing('AsyncFile.seek()', error);
     }
-    return this.#operate('AsyncFile.seek()', this.#contents.seek(offset, whence));
+    return this.#turns.operate('AsyncFile.seek()', this.#contents.seek(offset, whence));
   }
 
   /**
@@ -439,7 +309,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    * @see Reference manual, "Files"
    */
   tell(): Promise<number> {
-    return this.#operate('AsyncFile.tell()', this.#contents.tell());
+    return this.#turns.operate('AsyncFile.tell()', this.#contents.tell());
   }
 
   #failing(operation: string, error: Error): Promise<never> {
@@ -451,7 +321,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
 
   /** True once `close()` has been called. */
   get closed(): boolean {
-    return this.#closing !== null;
+    return this.#turns.closed;
   }
 
   /**
@@ -464,49 +334,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    * @see Reference manual, "Files"
    */
   close(): Promise<void> {
-    const task = enterComposite(CLOSE);
-    if (task === null) return refused(CLOSE);
-    if (this.#isClosed) return pass(task, undefined);
-    if (this.#closing !== null) return handled(waitFor(task, CLOSE, () => this.#closing as Promise<void>));
-    if (this.#isBlocking) return fail(task, this.#obstacle(CLOSE));
-    return handled(this.#close(task));
-  }
-
-  async #close(task: TaskRecord): Promise<void> {
-    const closing = handled(outsideTasks(() => this.#shut()));
-    this.#closing = closing;
-    this.#contents.free = false;
-    this.#device.interrupt(closedError);
-    try {
-      await waitFor(task, CLOSE, () => closing);
-    } catch (error) {
-      if (error instanceof CancelledError) {
-        closing.catch(
-          // swallows: nothing; the task that would have been told was cancelled, and the log is.
-          (late) =>
-            report(
-              task,
-              'error',
-              `Closing '${String(this.name)}' after its task was cancelled: ${errorText(late)}`,
-            ),
-        );
-      }
-      throw error;
-    }
-  }
-
-  /** Flushes and closes; no task can stop it any more. */
-  async #shut(): Promise<void> {
-    try {
-      await this.#device.settled();
-      for (const step of this.#contents.flush()) {
-        await this.#device.start(step);
-        if (step.error !== null) throw step.error;
-      }
-    } finally {
-      await this.#device.handle.close();
-      this.#isClosed = true;
-    }
+    return this.#turns.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -517,7 +345,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
 
   /** The descriptor; -1 once the file is closed. */
   fileno(): number {
-    return this.#device.handle.fd;
+    return this.#turns.device.handle.fd;
   }
 
   /** True if the file was opened for reading. */
@@ -532,7 +360,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
 
   /** True unless it is a pipe or a terminal, in which there are no places to go to. */
   seekable(): boolean {
-    return this.#device.seekable;
+    return this.#turns.device.seekable;
   }
 
   /**
@@ -550,43 +378,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   blocking(): BlockingMode<D>;
   blocking<T>(fn: (raw: BlockingFile<D>) => T | PromiseLike<T>): Promise<T>;
   blocking<T>(fn?: (raw: BlockingFile<D>) => T | PromiseLike<T>): BlockingMode<D> | Promise<T> {
-    return fn === undefined ? this.#block() : this.#blockDuring(fn);
-  }
-
-  async #blockDuring<T>(fn: (raw: BlockingFile<D>) => T | PromiseLike<T>): Promise<T> {
-    const mode = this.#block();
-    try {
-      return await fn(mode.raw);
-    } finally {
-      mode[Symbol.dispose]();
-    }
-  }
-
-  #block(): BlockingMode<D> {
-    const operation = 'AsyncFile.blocking()';
-    if (enterComposite(operation) === null) throw outsideError(operation);
-    this.#check(operation);
-    if (!this.#contents.free) {
-      throw new ResourceBusy(
-        `${operation}: a task is using '${String(this.name)}'. Wait until it has finished.`,
-      );
-    }
-    if (this.#contents.input.unread) {
-      const error = systemError('EIO', 'blocking');
-      error.message +=
-        ': part of the file has been read ahead; await file.seek(await file.tell()) first, which forgets it';
-      throw error;
-    }
-    let over = false;
-    const raw = new BlockingFile(this.#contents, !this.#mode.binary, () => over);
-    raw.flush();
-    this.#isBlocking = true;
-    this.#contents.free = false;
-    return new BlockingMode(raw, () => {
-      over = true;
-      this.#isBlocking = false;
-      this.#update();
-    });
+    return BlockingMode.of(this.#turns, !this.#mode.binary, fn);
   }
 
   toString(): string {

@@ -6,8 +6,11 @@
 import { describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import { memoryOf } from '../io/attempts.ts';
+import { systemError } from '../io/system.ts';
+import { enterComposite, outsideError } from '../traps.ts';
 import { ALL, type Contents, SEEK_SET, type Writable } from './contents.ts';
 import type { Steps } from './device.ts';
+import type { Turns } from './turns.ts';
 
 /** What a number of characters to read means: any if it is negative. @throws TypeError */
 export function checkLimit(value: unknown, operation: string): number {
@@ -139,6 +142,15 @@ export class BlockingMode<D extends string | Buffer> implements Disposable {
   readonly raw: BlockingFile<D>;
   #leave: (() => void) | null;
 
+  /** @internal Enters the mode; with a function, for as long as that runs. */
+  static of<D extends string | Buffer, T>(
+    turns: Turns<D>,
+    text: boolean,
+    fn?: (raw: BlockingFile<D>) => T | PromiseLike<T>,
+  ): BlockingMode<D> | Promise<T> {
+    return fn === undefined ? enter(turns, text) : enterDuring(turns, text, fn);
+  }
+
   /** @internal */
   constructor(raw: BlockingFile<D>, leave: () => void) {
     this.raw = raw;
@@ -151,4 +163,38 @@ export class BlockingMode<D extends string | Buffer> implements Disposable {
     this.#leave = null;
     leave?.();
   }
+}
+
+async function enterDuring<D extends string | Buffer, T>(
+  turns: Turns<D>,
+  text: boolean,
+  fn: (raw: BlockingFile<D>) => T | PromiseLike<T>,
+): Promise<T> {
+  const mode = enter(turns, text);
+  try {
+    return await fn(mode.raw);
+  } finally {
+    mode[Symbol.dispose]();
+  }
+}
+
+function enter<D extends string | Buffer>(turns: Turns<D>, text: boolean): BlockingMode<D> {
+  const operation = 'AsyncFile.blocking()';
+  if (enterComposite(operation) === null) throw outsideError(operation);
+  turns.requireUnused(operation);
+  const { contents } = turns;
+  if (contents.input.unread) {
+    const error = systemError('EIO', 'blocking');
+    error.message +=
+      ': part of the file has been read ahead; await file.seek(await file.tell()) first, which forgets it';
+    throw error;
+  }
+  let over = false;
+  const raw = new BlockingFile(contents, text, () => over);
+  raw.flush();
+  turns.enterBlocking();
+  return new BlockingMode(raw, () => {
+    over = true;
+    turns.leaveBlocking();
+  });
 }

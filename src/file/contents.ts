@@ -39,7 +39,7 @@ interface Piece {
 export class Contents<D extends string | Buffer> {
   readonly device: Device;
   readonly input: Input<D>;
-  /** True if an operation may begin at once. That is for AsyncFile to know; it stands here because plain fields are quicker. */
+  /** True if an operation may begin at once. That is for turns.ts to know; it stands here because plain fields are quicker. */
   free = true;
   readonly #mode: Mode;
   readonly #format: TextFormat | null;

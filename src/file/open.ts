@@ -15,10 +15,11 @@ import {
   refused,
   type TaskRecord,
 } from '../traps.ts';
-import { AsyncFile, type Opened } from './async-file.ts';
+import { AsyncFile } from './async-file.ts';
 import { deviceInfo } from './device.ts';
 import { type FileOptions, formatOf } from './format.ts';
 import { parseMode } from './mode.ts';
+import type { Opened } from './opened.ts';
 import { waitFor } from './wait.ts';
 
 const OPEN = 'aopen()';

@@ -232,10 +232,8 @@ export function reading<T, A, B, C>(
   if (slot.task !== null) return slot.busy(operation);
   // Where nothing can be there before the next event, the call that would say so is saved. But data that no event has told
   // of yet counts against a timeout, which may be zero.
-  if (!handle.readable && task.timeoutAt === null && task.pending === null) {
-    return armed(task, handle, 'reader', operation, attempt, a, b, c);
-  }
-  return attempted(task, handle, 'reader', operation, attempt, a, b, c);
+  const atOnce = handle.readable || task.timeoutAt !== null || task.pending !== null;
+  return attempted(task, handle, 'reader', operation, attempt, a, b, c, atOnce);
 }
 
 /** An operation that writes: `attempt` until it does not block. */
@@ -250,7 +248,7 @@ export function writing<T, A, B, C>(
   const task = enterComposite(operation);
   if (task === null) return refused(operation);
   if (handle.hasWriter) return handle.writer.busy(operation);
-  return attempted(task, handle, 'writer', operation, attempt, a, b, c);
+  return attempted(task, handle, 'writer', operation, attempt, a, b, c, true);
 }
 
 /** Waits until one direction is ready, for operations made of several tries. */
@@ -260,33 +258,14 @@ export function untilReady(handle: Handle, direction: Direction, operation: stri
   const slot = handle[direction];
   if (slot.task !== null) return slot.busy(operation);
   if (handle.closed) return fail(task, closedError(direction === 'reader' ? 'read' : 'write'));
-  return armed(task, handle, direction, operation, null, undefined, undefined, undefined);
+  return attempted(task, handle, direction, operation, null, undefined, undefined, undefined, false);
 }
 
-/** Tries, and waits if that would block. */
+/**
+ * Tries, and waits if that would block.
+ * @param atOnce false to wait before the first try, or for an operation without one
+ */
 function attempted<T, A, B, C>(
-  task: TaskRecord,
-  handle: Handle,
-  direction: Direction,
-  operation: string,
-  attempt: Attempt<T, A, B, C>,
-  a: A,
-  b: B,
-  c: C,
-): Promise<T> {
-  try {
-    const result = attempt(handle, a, b, c);
-    if (result !== null) return pass(task, result);
-  } catch (error) {
-    // swallows: nothing; operations reject.
-    failed(handle, error);
-    return fail(task, error);
-  }
-  return armed(task, handle, direction, operation, attempt, a, b, c);
-}
-
-/** Waits, and then tries. */
-function armed<T, A, B, C>(
   task: TaskRecord,
   handle: Handle,
   direction: Direction,
@@ -295,8 +274,13 @@ function armed<T, A, B, C>(
   a: A,
   b: B,
   c: C,
+  atOnce: boolean,
 ): Promise<T> {
   try {
+    if (atOnce) {
+      const result = (attempt as Attempt<T, A, B, C>)(handle, a, b, c);
+      if (result !== null) return pass(task, result);
+    }
     handle.arm(direction);
   } catch (error) {
     // swallows: nothing; operations reject.

@@ -246,7 +246,7 @@ export class Core {
     else if (this.resting) this.#rest();
   }
 
-  /** What an operation returns that did not have to wait. The slow half of `pass` in traps.ts. */
+  /** What an operation returns that did not have to wait. The slow half of `pass` in operation.ts. */
   passSlowly<T>(record: TaskRecord, value: T): Promise<T> {
     if (this.running === record) {
       this.#burst.left = 0;

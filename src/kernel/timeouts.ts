@@ -7,6 +7,8 @@ import { comesOutAt } from '../base/stack.ts';
 import { TaskTimeout } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
+const NEVER = Number.POSITIVE_INFINITY;
+
 export class TimeoutFrame {
   /** The frame around this one. */
   outer: TimeoutFrame | null;
@@ -24,6 +26,46 @@ export class TimeoutFrame {
     this.deadline = deadline;
     this.prior = prior;
   }
+}
+
+/** Enters a timeout of `seconds`; null for none of its own. */
+export function enterTimeout(task: TaskRecord, seconds: number | null): TimeoutFrame {
+  const deadline = seconds === null || seconds === NEVER ? NEVER : task.core.clock.now() + seconds;
+  const frame = new TimeoutFrame(task.timeouts, deadline, task.timeoutAt);
+  task.timeouts = frame;
+  if (deadline !== NEVER && (task.timeoutAt === null || deadline < task.timeoutAt)) {
+    task.core.setTimeout(task, deadline);
+  }
+  return frame;
+}
+
+/** Leaves a timeout; gives the clock if it had a deadline. */
+export function leaveTimeout(task: TaskRecord, frame: TimeoutFrame): number {
+  if (task.timeouts === frame) {
+    task.timeouts = frame.outer;
+    task.core.setTimeout(task, frame.prior);
+  } else {
+    // Two timeouts of one task overlap without nesting, which only raw promises make possible.
+    // The one that is left restores what stood around both.
+    let inner = task.timeouts;
+    while (inner !== null && inner.outer !== frame) inner = inner.outer;
+    if (inner !== null) {
+      inner.outer = frame.outer;
+      inner.prior = frame.prior;
+    }
+  }
+  if (task.pending instanceof TaskTimeout && overdue(frame.outer, task.pending.clock) === null)
+    task.pending = null;
+  return frame.deadline === NEVER ? Number.NEGATIVE_INFINITY : task.core.clock.now();
+}
+
+/** The signal that is aborted when the task is cancelled or its innermost timeout expires. */
+export function signalOf(task: TaskRecord): AbortSignal {
+  if (task.pending !== null && task.shield === 0) return AbortSignal.abort(task.pending);
+  // Outside all timeouts the signal hangs on a frame that never expires.
+  task.timeouts ??= new TimeoutFrame(null, NEVER, null);
+  task.timeouts.aborter ??= new AbortController();
+  return task.timeouts.aborter.signal;
 }
 
 /** The outermost of these frames that is due at `clock`: the one a timeout of that time belongs to. */

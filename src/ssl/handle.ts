@@ -1,12 +1,12 @@
 /*
- * A TLS connection as a handle: Node's TLSSocket over a connection that was a handle before. Node shakes hands by
- * itself, reads while somebody wants to, and encrypts what it is given; the errors are put into sentences.
+ * A TLS connection as a handle: Node's TLSSocket over a connection that was a handle before. Once hands are shaken
+ * (handshake.ts) Node reads while somebody wants to, and encrypts what it is given; the errors are put into sentences.
  *
- * It must not know tasks beyond waking the two slots, nor where the terms come from.
+ * It must not know tasks beyond waking the two slots, nor on which terms the two sides have agreed.
  */
 
 import type { Socket as NetSocket } from 'node:net';
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Address } from '../io/address.ts';
 import { ByteQueue } from '../io/bytes.ts';
 import { driver } from '../io/choice.ts';
@@ -15,9 +15,8 @@ import type { Direction, Handle } from '../io/driver.ts';
 import { gather } from '../io/portable/gathering.ts';
 import { checkHow, PortableHandle, unsupported } from '../io/portable/handle.ts';
 import { closedError, type SystemError, systemError } from '../io/system.ts';
-import { certificateError, connectionError, type Peer } from './error.ts';
-import type { ServerNameHook, Terms } from './terms.ts';
-import { tls } from './terms.ts';
+import { connectionError } from './error.ts';
+import { Handshake, type Side } from './handshake.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -30,20 +29,8 @@ const LOW = 16384;
 /** Milliseconds that a closed connection may take to get rid of what it was given. */
 const LINGER = 10_000;
 
-/** One side of a connection to be. */
-export interface Side {
-  serverSide: boolean;
-  /** What the server is called; null if nobody says. */
-  hostname: string | null;
-  terms: Terms;
-  alpnProtocols: readonly string[] | null;
-  serverNameHook: ServerNameHook | null;
-  /** Seconds until the handshake is given up; null for never. */
-  limit: number | null;
-}
-
 export class TlsHandle extends PortableHandle {
-  readonly #side: Side;
+  readonly #handshake: Handshake;
   readonly #socket: TLSSocket;
   /** -1 where there is no such thing. */
   readonly #fd: number;
@@ -52,8 +39,6 @@ export class TlsHandle extends PortableHandle {
   /** What has come and has not been asked for yet: as a rule one chunk, else the queue. */
   #chunk: Buffer | null = null;
   readonly #queue = new ByteQueue();
-  /** A client's hands are shaken, and the certificate is being looked at. */
-  #shaken = false;
   #secure = false;
   #reading = false;
   #paused = false;
@@ -64,8 +49,6 @@ export class TlsHandle extends PortableHandle {
   #flushing = false;
   #surrendered = false;
   #error: Error | null = null;
-  #timer: NodeJS.Timeout | undefined;
-  #certificate: PeerCertificate | null = null;
 
   /**
    * Begins to shake hands.
@@ -74,11 +57,15 @@ export class TlsHandle extends PortableHandle {
    */
   constructor(plain: Handle, side: Side) {
     super(plain.family, plain.type, plain.proto);
-    this.#side = side;
     this.#fd = plain instanceof PortableHandle ? -1 : plain.fileno();
     this.#local = known(() => plain.getsockname());
     this.#remote = known(() => plain.getpeername());
-    const socket = side.serverSide ? this.#serve(plain.surrender()) : this.#call(plain.surrender());
+    this.#handshake = new Handshake(plain.surrender(), side, {
+      secured: this.#onSecure,
+      failed: (error) => this.#fail(error),
+      complained: this.#onError,
+    });
+    const socket = this.#handshake.socket;
     this.#socket = socket;
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
@@ -86,72 +73,13 @@ export class TlsHandle extends PortableHandle {
     socket.on('drain', this.#onDrain);
     // Who waits keeps the process alive himself.
     socket.unref();
-    if (side.limit !== null) {
-      this.#timer = setTimeout(this.#onTimeout, side.limit * 1000);
-      this.#timer.unref();
-    }
   }
 
   // ---- The handshake ----
 
-  #call(raw: NetSocket): TLSSocket {
-    const { terms, hostname, alpnProtocols } = this.#side;
-    const { isIP } = process.getBuiltinModule('node:net');
-    const socket = tls().connect({
-      socket: raw,
-      secureContext: terms.secureContext,
-      rejectUnauthorized: terms.verify,
-      checkServerIdentity: (host, certificate) => {
-        this.#certificate = certificate;
-        return terms.checkHostname ? terms.checkIdentity(host, certificate) : undefined;
-      },
-      // An address is no server name, but it is in certificates.
-      ...(hostname === null ? {} : { host: hostname }),
-      ...(hostname === null || isIP(hostname) ? {} : { servername: hostname }),
-      ...(alpnProtocols === null ? {} : { ALPNProtocols: [...alpnProtocols] }),
-    });
-    // Node looks at the certificate itself, and has forgotten it when it says what is wrong.
-    socket.prependListener('secure', () => {
-      this.#shaken = true;
-      if (terms.verify && verifyError(socket) !== null) this.#certificate = socket.getPeerCertificate();
-    });
-    socket.once('secureConnect', () => {
-      this.#certificate = null;
-      this.#onSecure();
-    });
-    return socket;
-  }
-
-  #serve(raw: NetSocket): TLSSocket {
-    const { terms, alpnProtocols, serverNameHook } = this.#side;
-    const { TLSSocket } = tls();
-    const socket = new TLSSocket(raw, {
-      isServer: true,
-      secureContext: terms.secureContext,
-      requestCert: terms.ask,
-      rejectUnauthorized: terms.require,
-      ...(alpnProtocols === null ? {} : { ALPNProtocols: [...alpnProtocols] }),
-      ...(serverNameHook === null ? {} : { SNICallback: serverNameHook }),
-    });
-    socket.once('secure', () => {
-      const failure = terms.verify ? verifyClient(socket, terms.require) : null;
-      if (failure === null) return this.#onSecure();
-      this.#certificate = socket.getPeerCertificate();
-      this.#fail(certificateError(failure, this.#peer));
-    });
-    // What is wrong once hands are shaken Node tells its own servers only.
-    socket.on('_tlsError', this.#onError);
-    return socket;
-  }
-
   readonly #onSecure = (): void => {
-    clearTimeout(this.#timer);
     this.#secure = true;
     this.writer.ready();
-  };
-
-  readonly #onTimeout = (): void => {
-    this.#fail(connectionError(systemError('ETIMEDOUT', 'handshake'), this.#peer));
   };
 
   /** True once the handshake is done. */
@@ -166,15 +94,6 @@ export class TlsHandle extends PortableHandle {
 
   get socket(): TLSSocket {
     return this.#socket;
-  }
-
-  get #peer(): Peer {
-    const { serverSide, hostname } = this.#side;
-    return {
-      client: serverSide,
-      name: serverSide ? 'the client' : (hostname ?? 'the server'),
-      certificate: this.#certificate,
-    };
   }
 
   override handshake(): true | null {
@@ -209,7 +128,8 @@ export class TlsHandle extends PortableHandle {
 
   readonly #onEnd = (): void => {
     this.#ended = true;
-    if (!this.#secure) this.#fail(connectionError(systemError('ECONNRESET', 'handshake'), this.#peer));
+    if (!this.#secure)
+      this.#fail(connectionError(systemError('ECONNRESET', 'handshake'), this.#handshake.peer));
     else this.#wakeReader();
   };
 
@@ -219,24 +139,21 @@ export class TlsHandle extends PortableHandle {
   }
 
   readonly #onError = (error: SystemError): void => {
-    const code = error.code ?? '';
-    if (this.#secure) this.#fail(code.startsWith('ERR_SSL_') ? connectionError(error, this.#peer) : error);
-    // Node refuses a certificate between `secure` and `secureConnect`.
-    else if (this.#shaken && code !== 'ERR_TLS_DH_PARAM_SIZE')
-      this.#fail(certificateError(error, this.#peer));
-    else this.#fail(connectionError(error, this.#peer));
+    if (!this.#secure) this.#fail(this.#handshake.refusal(error));
+    else if (error.code?.startsWith('ERR_SSL_')) this.#fail(connectionError(error, this.#handshake.peer));
+    else this.#fail(error);
   };
 
   readonly #onClose = (): void => {
-    clearTimeout(this.#timer);
+    this.#handshake.stop();
     if (!this.#secure || !this.#ended)
-      this.#fail(connectionError(systemError('ECONNRESET', 'read'), this.#peer));
+      this.#fail(connectionError(systemError('ECONNRESET', 'read'), this.#handshake.peer));
     else this.writer.ready();
   };
 
   #fail(error: Error): void {
     if (this.#error !== null || this.closed) return;
-    clearTimeout(this.#timer);
+    this.#handshake.stop();
     this.#error = error;
     this.#socket.destroy();
     this.#wakeReader();
@@ -380,7 +297,7 @@ export class TlsHandle extends PortableHandle {
   }
 
   protected leave(): void {
-    clearTimeout(this.#timer);
+    this.#handshake.stop();
     if (this.#surrendered) return;
     const socket = this.#socket;
     if (!this.#secure || socket.destroyed) {
@@ -463,18 +380,6 @@ function known<T>(get: () => T): T | null {
     if (code === 'ENOTCONN' || code === 'EINVAL') return null;
     throw error;
   }
-}
-
-/** What OpenSSL thinks of the other side's certificate, which it lets pass. Node shows it for its own clients and servers only. */
-function verifyError(socket: TLSSocket): Error | null {
-  const { ssl } = socket as unknown as { ssl: { verifyError(): Error | null | undefined } };
-  return ssl.verifyError() ?? null;
-}
-
-/** The same for a client's, which need not have one if that is not required. */
-function verifyClient(socket: TLSSocket, required: boolean): Error | null {
-  if (!required && !socket.getPeerCertificate()?.raw) return null;
-  return verifyError(socket);
 }
 
 function noFlags(): Error {

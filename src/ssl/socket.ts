@@ -16,7 +16,8 @@ import { Socket } from '../io/socket.ts';
 import { closedError, type SystemError, systemError } from '../io/system.ts';
 import { enterComposite, fail, pass, refused } from '../traps.ts';
 import type { SSLContext } from './context.ts';
-import { type Side, TlsHandle } from './handle.ts';
+import { TlsHandle } from './handle.ts';
+import type { Side } from './handshake.ts';
 import { type Context, checkAlpn } from './terms.ts';
 
 /** What TLS can be put on. */

@@ -7,10 +7,9 @@ import { rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { Kernel, sleep, spawn, timeoutAfter } from 'curio';
+import { sleep, spawn } from 'curio';
 import { FileStream, type Socket } from 'curio/io';
 import { AF_UNIX, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, socket, socketpair } from 'curio/socket';
-import { VirtualClock } from 'curio/testing';
 import { readWait, writeWait } from 'curio/traps';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PortTransport } from '../../src/channel/port.ts';
@@ -22,18 +21,9 @@ import { Exit } from '../../src/subprocess/exit.ts';
 import { enter, type TaskRecord } from '../../src/traps.ts';
 import { onPosix } from '../kit/drivers.ts';
 import { forgetful } from '../kit/forgetful.ts';
-import { recorder } from '../kit/recorder.ts';
+import { type Place, testFirstDecides, testTurnAtShutdown, testTurnInNextRun } from '../kit/place.ts';
 import { noisily } from '../kit/virtual.ts';
 import { posix } from '../native/addon.ts';
-
-interface Place {
-  /** Waits until something comes. */
-  wait(): Promise<unknown>;
-  /** Something comes, and who waits is chosen. */
-  come(): unknown;
-  /** How much is there for the next one; null where nothing is ever left. */
-  left(): number | null;
-}
 
 /** What the poller does when the system tells it of something. */
 function tell(sock: Socket, direction: 'reader' | 'writer'): void {
@@ -63,31 +53,37 @@ async function empty(sock: Socket): Promise<void> {
   while (unread(sock) > 0) await sock.recv(1e6);
 }
 
+/** Where data are received that come as `told` says. */
+const whenData = (told: (sock: Socket) => void) => async (): Promise<Place> => {
+  const [a, b] = socketpair();
+  closedAtEnd(a, b);
+  return {
+    wait: () => b.recv(1),
+    give: async () => {
+      await a.sendall('x');
+      told(b);
+    },
+    left: () => unread(b),
+  };
+};
+
+/** Where a task waits for room. */
+const whenRoom = (wait: (sock: Socket) => Promise<unknown>) => async (): Promise<Place> => {
+  const [a, b] = fullPair();
+  return {
+    wait: () => wait(a),
+    give: async () => {
+      await empty(b);
+      tell(a, 'writer');
+    },
+  };
+};
+
 const posixPlaces: Record<string, () => Promise<Place>> = {
-  'Socket.recv': async () => {
-    const [a, b] = socketpair();
-    closedAtEnd(a, b);
-    return {
-      wait: () => b.recv(1),
-      come: async () => {
-        await a.sendall('x');
-        tell(b, 'reader');
-      },
-      left: () => unread(b),
-    };
-  },
-  'Socket.recv, received before its turn': async () => {
-    const [a, b] = socketpair();
-    closedAtEnd(a, b);
-    return {
-      wait: () => b.recv(1),
-      come: async () => {
-        await a.sendall('x');
-        (b.readiness.reader as Slot).readyFor(tryRecv);
-      },
-      left: () => unread(b),
-    };
-  },
+  'Socket.recv': whenData((sock) => tell(sock, 'reader')),
+  'Socket.recv, received before its turn': whenData((sock) =>
+    (sock.readiness.reader as Slot).readyFor(tryRecv),
+  ),
   'Socket.accept': async () => {
     const path = join(tmpdir(), `curio-waiting-${process.pid}`);
     const server = socket(AF_UNIX, SOCK_STREAM);
@@ -97,7 +93,7 @@ const posixPlaces: Record<string, () => Promise<Place>> = {
     server.listen(5);
     return {
       wait: async () => closedAtEnd((await server.accept())[0]),
-      come: async () => {
+      give: async () => {
         const client = socket(AF_UNIX, SOCK_STREAM);
         closedAtEnd(client);
         await client.connect(path);
@@ -106,51 +102,20 @@ const posixPlaces: Record<string, () => Promise<Place>> = {
       left: () => unread(server),
     };
   },
-  'Socket.send': async () => {
-    const [a, b] = fullPair();
-    return {
-      wait: () => a.send('x'),
-      come: async () => {
-        await empty(b);
-        tell(a, 'writer');
-      },
-      left: () => null,
-    };
-  },
-  'Socket.sendall': async () => {
-    const [a, b] = fullPair();
-    return {
-      wait: () => a.sendall('x'),
-      come: async () => {
-        await empty(b);
-        tell(a, 'writer');
-      },
-      left: () => null,
-    };
-  },
+  'Socket.send': whenRoom((sock) => sock.send('x')),
+  'Socket.sendall': whenRoom((sock) => sock.sendall('x')),
   'readWait of a socket': async () => {
     const [a, b] = socketpair();
     closedAtEnd(a, b);
     return {
       wait: () => readWait(b),
-      come: async () => {
+      give: async () => {
         await a.sendall('x');
         tell(b, 'reader');
       },
-      left: () => null,
     };
   },
-  'writeWait of a socket': async () => {
-    const [a, b] = fullPair();
-    return {
-      wait: () => writeWait(a),
-      come: async () => {
-        await empty(b);
-        tell(a, 'writer');
-      },
-      left: () => null,
-    };
-  },
+  'writeWait of a socket': whenRoom((sock) => writeWait(sock)),
   'readWait of a descriptor': async () => {
     const [input, output] = posix.pipe() as [number, number];
     onTestFinished(() => {
@@ -159,11 +124,10 @@ const posixPlaces: Record<string, () => Promise<Place>> = {
     });
     return {
       wait: () => readWait(input),
-      come: () => {
+      give: () => {
         writeSync(output, 'x');
         driver().readiness(input, false)?.reader.wake();
       },
-      left: () => null,
     };
   },
 };
@@ -174,8 +138,7 @@ const places: Record<string, () => Promise<Place>> = {
     const file = new FileStream(stream);
     return {
       wait: () => file.read(1),
-      come: () => stream.push('x'),
-      left: () => null,
+      give: () => stream.push('x'),
     };
   },
   'what a Connection of a process waits in': async () => {
@@ -188,13 +151,12 @@ const places: Record<string, () => Promise<Place>> = {
     const transport = new PortTransport(ipc);
     return {
       wait: () => transport.take(1000),
-      come: () => ipc.emit('message', 'x'),
-      left: () => null,
+      give: () => ipc.emit('message', 'x'),
     };
   },
   'Popen.wait': async () => {
     const exit = new Exit();
-    return { wait: () => exit.wait('Popen.wait()'), come: () => exit.ended(0), left: () => null };
+    return { wait: () => exit.wait('Popen.wait()'), give: () => exit.ended(0) };
   },
   'a call of Node’s thread pool': async () => {
     let finish!: (value: string) => void;
@@ -210,90 +172,26 @@ const places: Record<string, () => Promise<Place>> = {
           () => call,
           () => left++,
         ),
-      come: async () => {
+      give: async () => {
         finish('x');
         await null;
         await null;
       },
-      left: () => null,
     };
   },
 };
-
-type Happening = 'come' | 'cancel' | 'timeout';
-
-/** All the orders of several things. */
-function orders<T>(things: T[]): T[][] {
-  if (things.length < 2) return [things];
-  return things.flatMap((first, i) =>
-    orders(things.filter((_, j) => j !== i)).map((rest) => [first, ...rest]),
-  );
-}
-
-const subsets: Happening[][] = [
-  ['come'],
-  ['cancel'],
-  ['timeout'],
-  ['come', 'cancel'],
-  ['come', 'timeout'],
-  ['cancel', 'timeout'],
-  ['come', 'cancel', 'timeout'],
-];
 
 function holdsFor(name: string, make: () => Promise<Place>): void {
   // Node itself waits for its pool.
   const keepsAlive = !name.includes('pool');
   describe(name, () => {
-    for (const happenings of subsets.flatMap(orders)) {
-      test(`${happenings.join(', then ')}, in one turn: the first decides, and nothing is lost`, async () => {
-        const clock = new VirtualClock();
-        const log = recorder();
-        const limit = 10;
-        await noisily(
-          async () => {
-            const place = await make();
-            const ends: string[] = [];
-            const waiter = await spawn(async () => {
-              try {
-                await timeoutAfter(limit, async () => {
-                  await place.wait();
-                  ends.push('come');
-                  // Whatever came afterwards is delivered here.
-                  await sleep(1);
-                });
-              } catch (error) {
-                ends.push((error as Error).name);
-                throw error;
-              }
-              ends.push('end');
-            });
-            // A timeout that comes first expires on its own; a later one is overdue when the kernel looks.
-            await sleep(happenings[0] === 'timeout' ? limit : 1);
-            for (const what of happenings) {
-              if (what === 'come') await place.come();
-              else if (what === 'cancel') await waiter.cancel({ blocking: false });
-              else if (what !== happenings[0]) clock.advance(limit);
-            }
-            await waiter.wait();
-            const [first, ...later] = happenings;
-            const interruption = { come: '', cancel: 'TaskCancelled', timeout: 'TaskTimeout' };
-            if (first !== 'come') expect(ends).toEqual([interruption[first!]]);
-            else if (later.includes('cancel')) expect(ends).toEqual(['come', 'TaskCancelled']);
-            else expect(ends).toEqual(['come', later.length > 0 ? 'TaskTimeout' : 'end']);
-            const came = happenings.includes('come') ? 1 : 0;
-            const left = place.left();
-            if (left !== null) expect(left + (first === 'come' ? 1 : 0)).toBe(came);
-            // The place is free, and what was not taken is there for the next one.
-            const next = await spawn(() => place.wait());
-            await sleep(0);
-            if (came === 0 || first === 'come') await place.come();
-            await next.join();
-          },
-          { clock, logger: log },
-        );
-        expect(log.of('error')).toEqual([]);
-      });
-    }
+    testFirstDecides('come', make, async (place, untaken) => {
+      // The place is free, and what was not taken is there for the next one.
+      const next = await spawn(() => place.wait());
+      await sleep(0);
+      if (untaken === 0) await place.give();
+      await next.join();
+    });
 
     test('told of twice before its turn: it is woken once, and the next one keeps the process alive', () =>
       noisily(async () => {
@@ -305,8 +203,8 @@ function holdsFor(name: string, make: () => Promise<Place>): void {
         };
         const waiter = await spawn(wait);
         await sleep(1);
-        await place.come();
-        await place.come();
+        await place.give();
+        await place.give();
         await waiter.join();
         expect(turns).toBe(1);
         const { keepAlive } = (enter() as TaskRecord).core;
@@ -315,7 +213,7 @@ function holdsFor(name: string, make: () => Promise<Place>): void {
         await sleep(0);
         if (next.terminated) return;
         expect([held, keepAlive.held]).toEqual([false, keepsAlive]);
-        await place.come();
+        await place.give();
         await next.join();
         expect(keepAlive.held).toBe(false);
       }));
@@ -325,52 +223,17 @@ function holdsFor(name: string, make: () => Promise<Place>): void {
         const place = await make();
         const careless = await forgetful(() => place.wait());
         await sleep(1);
-        await place.come();
+        await place.give();
         expect(careless.task.state).toBe('READY');
         await careless.end();
-        if (place.left() !== null) expect(place.left()).toBe(1);
+        if (place.left) expect(place.left()).toBe(1);
         await place.wait();
-        if (place.left() !== null) expect(place.left()).toBe(0);
+        if (place.left) expect(place.left()).toBe(0);
       }));
 
-    test('the kernel stops between its choice and its turn: it goes on in the next run', async () => {
-      const seen: string[] = [];
-      const kernel = new Kernel({ clock: new VirtualClock(), logger: recorder() });
-      await kernel.run(async () => {
-        const place = await make();
-        await spawn({ daemon: true }, async () => {
-          await place.wait();
-          seen.push('has it');
-        });
-        await sleep(1);
-        await place.come();
-      });
-      expect(seen).toEqual([]);
-      await kernel.run(() => sleep(1));
-      expect(seen).toEqual(['has it']);
-      await kernel.run({ shutdown: true });
-    });
+    testTurnInNextRun(make);
 
-    test('shutdown between its choice and its turn: it has what had come, and is cancelled afterwards', async () => {
-      const seen: string[] = [];
-      const kernel = new Kernel({ clock: new VirtualClock(), logger: recorder() });
-      await kernel.run({ shutdown: true }, async () => {
-        const place = await make();
-        await spawn(async () => {
-          await place.wait();
-          seen.push('has it');
-          try {
-            await sleep(1);
-          } catch (error) {
-            seen.push((error as Error).name);
-            throw error;
-          }
-        });
-        await sleep(1);
-        await place.come();
-      });
-      expect(seen).toEqual(['has it', 'TaskCancelled']);
-    });
+    testTurnAtShutdown('had come', make, () => {});
   });
 }
 
