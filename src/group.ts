@@ -99,7 +99,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     ...args: A
   ): Promise<Task<Awaited<U>>>;
   /** With something that runs functions elsewhere: `group.spawn(runInThread, fn, ...args)`. Does not block. */
-  spawn<A extends unknown[], U extends T>(
+  spawn<A extends unknown[], U extends T | PromiseLike<T>>(
     runner: Runner<A, U>,
     fn: Callable<A, U>,
     ...args: A
@@ -109,7 +109,10 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    * @throws RuntimeError if the group has been joined
    * @see Reference manual, "Task Groups"
    */
-  spawn<A extends unknown[], U extends T>(fn: Callable<A, U>, ...args: A): Promise<Task<Awaited<U>>>;
+  spawn<A extends unknown[], U extends T | PromiseLike<T>>(
+    fn: Callable<A, U>,
+    ...args: A
+  ): Promise<Task<Awaited<U>>>;
   spawn(first: unknown, ...rest: unknown[]): Promise<Task<never>> {
     const options = isOptions(first) ? (first as SpawnOptions) : undefined;
     const target = options === undefined ? first : rest[0];
@@ -130,7 +133,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    * @throws TypeError if the function or an argument cannot travel
    * @see Reference manual, "Task Groups"
    */
-  spawnThread<A extends unknown[], U extends T>(
+  spawnThread<A extends unknown[], U extends T | PromiseLike<T>>(
     fn: Callable<A, U>,
     ...args: A
   ): Promise<AsyncThread<Awaited<U>>>;

@@ -53,8 +53,11 @@ export function isCoroutineFunction(fn: unknown): boolean {
  * @throws TypeError for what is not an async function
  * @see Reference manual, "Asynchronous Metaprogramming"
  */
-export function instantiateCoroutine<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Coroutine<T> {
-  if (fn instanceof Coroutine) return fn;
+export function instantiateCoroutine<A extends unknown[], T>(
+  fn: Callable<A, T>,
+  ...args: A
+): Coroutine<Awaited<T>> {
+  if (fn instanceof Coroutine) return fn as Coroutine<Awaited<T>>;
   const target = callable(fn, 'instantiateCoroutine');
   if (!isCoroutineFunction(fn)) {
     throw new TypeError(
@@ -62,7 +65,7 @@ export function instantiateCoroutine<A extends unknown[], T>(fn: Callable<A, T>,
         `Write instantiateCoroutine(async () => ${functionName(fn as AnyFunction)}(...)).`,
     );
   }
-  return new Coroutine(target as () => T, args);
+  return new Coroutine(target as () => Awaited<T>, args);
 }
 
 /**

@@ -30,8 +30,14 @@ export class Coroutine<T = unknown> {
   }
 }
 
-/** What may stand where a function of `A` giving `T` is wanted. */
-export type Callable<A extends unknown[], T> = ((...args: A) => T | PromiseLike<T>) | Coroutine<T>;
+/**
+ * What may stand where a function of `A` giving `T` is wanted. Two signatures, since from one that returns `T | PromiseLike<T>` the
+ * compiler infers no `T` for a function that gives now a value and now a promise.
+ */
+export type Callable<A extends unknown[], T> =
+  | ((...args: A) => T)
+  | ((...args: A) => PromiseLike<T>)
+  | Coroutine<T>;
 
 /**
  * A function that runs another one, such as `runInThread`, to be given together with that one and its arguments: through functions

@@ -42,6 +42,8 @@ const plain = (text: string) => text.length;
 const generic = async <T>(value: T): Promise<T> => value;
 const optional = async (a: number, b = 'x') => `${a}${b}`;
 const variadic = async (_first: string, ...rest: number[]) => rest.length;
+// Now a value, now a promise.
+const either = (known: boolean): string | Promise<number> => (known ? 'at once' : add(1, 2));
 
 export async function running() {
   expectTypeOf(run(add, 1, 2)).resolves.toEqualTypeOf<number>();
@@ -55,6 +57,8 @@ export async function running() {
   expectTypeOf(run(optional, 1)).resolves.toEqualTypeOf<string>();
   expectTypeOf(run(variadic, 'x', 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(run(async () => {})).resolves.toEqualTypeOf<void>();
+  expectTypeOf(run(either, true)).resolves.toEqualTypeOf<string | number>();
+  expectTypeOf(run<[number, number], number>(add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(run(instantiateCoroutine(add, 1, 2))).resolves.toEqualTypeOf<number>();
 
   // @ts-expect-error a promise is not a function
@@ -84,6 +88,7 @@ export async function running() {
 }
 
 export async function tasks() {
+  expectTypeOf(spawn(either, true)).resolves.toEqualTypeOf<Task<string | number>>();
   const task = await spawn(add, 1, 2);
   expectTypeOf(task).toEqualTypeOf<Task<number>>();
   expectTypeOf(task.join()).resolves.toEqualTypeOf<number>();
@@ -128,6 +133,7 @@ export async function tasks() {
 
 export async function timeouts() {
   expectTypeOf(timeoutAfter(1, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(timeoutAfter(1, either, true)).resolves.toEqualTypeOf<string | number>();
   expectTypeOf(timeoutAfter(null, plain, 'x')).resolves.toEqualTypeOf<number>();
   expectTypeOf(timeoutAfter(1)).toEqualTypeOf<TimeoutScope>();
   expectTypeOf(timeoutAfter(1).run(add, 1, 2)).resolves.toEqualTypeOf<number>();
@@ -159,6 +165,10 @@ export async function groups() {
   >();
   const group = new TaskGroup<number>();
   expectTypeOf(await group.spawn(add, 1, 2)).toEqualTypeOf<Task<number>>();
+  expectTypeOf(gather([() => either(true)])).resolves.toEqualTypeOf<[string | number]>();
+  expectTypeOf(await new TaskGroup<string | number>().spawn(either, true)).toEqualTypeOf<
+    Task<string | number>
+  >();
   expectTypeOf(group.results).toEqualTypeOf<number[]>();
   expectTypeOf(group.nextDone()).resolves.toEqualTypeOf<Task<number> | null>();
   expectTypeOf(group.nextResult()).resolves.toEqualTypeOf<number>();
