@@ -253,7 +253,10 @@ export class NotSupportedError extends CurioError {
   }
 }
 
-/** Curio was used in a way that can never work: the message says what to write instead. */
+/**
+ * Curio was used in a way that can never work: the message says what to write instead.
+ * @see Reference manual, "Basic Execution"
+ */
 export class RuntimeError extends CurioError {
   static {
     identify(this, 'RuntimeError', 'ERR_CURIO_RUNTIME');

@@ -1,7 +1,7 @@
 /*
  * Task groups: tasks that are waited for together, and of which none survives
- * the group. `taskGroup` and `gather`, the forms most programs want, are in
- * gather.ts.
+ * the group. Who belongs to one is in members.ts, how it ends in ending.ts;
+ * `taskGroup` and `gather`, the forms most programs want, are in gather.ts.
  */
 
 import {
@@ -12,27 +12,14 @@ import {
   isOptions,
   type Runner,
 } from './base/callable.ts';
-import { RuntimeError, TaskCancelled } from './errors.ts';
+import { Ending, type WaitPolicy } from './ending.ts';
+import { RuntimeError } from './errors.ts';
 import { Members } from './members.ts';
 import { named, newTask, type SpawnOptions, Task } from './task.ts';
 import type { AsyncThread, ThreadOptions } from './thread/async-thread.ts';
-import {
-  elsewhere,
-  enter,
-  enterComposite,
-  fail,
-  handled,
-  pass,
-  refused,
-  requestCancel,
-  shield,
-  type TaskRecord,
-  takeBreath,
-  unshield,
-} from './traps.ts';
+import { elsewhere, enter, enterComposite, fail, handled, pass, refused, type TaskRecord } from './traps.ts';
 
-/** Which tasks `join()` waits for: every one, the first to end, the first with a result, or none. */
-export type WaitPolicy = 'all' | 'any' | 'object' | null;
+export type { WaitPolicy };
 
 /** Options of `new TaskGroup()`. */
 export interface TaskGroupOptions<T> {
@@ -61,12 +48,8 @@ export interface TaskGroupOptions<T> {
  * console.log(group.results);
  */
 export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Task<T>> {
-  readonly #wait: WaitPolicy;
   readonly #members = new Members<T>(this);
-  /** Those whose cancellation the group itself asked for. */
-  readonly #cancelled = new Set<Task<T>>();
-  #joined = false;
-  #completed: Task<T> | null = null;
+  readonly #ending: Ending<T>;
 
   constructor(options: TaskGroupOptions<T> = {}) {
     if (!isOptions(options)) {
@@ -78,7 +61,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     if (wait !== 'all' && wait !== 'any' && wait !== 'object' && wait !== null) {
       throw new TypeError(`A group waits for 'all', 'any', 'object' or null, not ${describe(wait)}.`);
     }
-    this.#wait = wait;
+    this.#ending = new Ending(this.#members, wait);
     const members = new Set(tasks);
     const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
@@ -120,7 +103,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     const fn = callable(target, 'TaskGroup.spawn');
     const parent = enter();
     if (parent === null) return refused('TaskGroup.spawn()');
-    if (this.#joined) return fail(parent, alreadyJoined());
+    if (this.#ending.joined) return fail(parent, alreadyJoined());
     const task = newTask(parent, fn, args, named(options, target)) as Task<T>;
     this.#members.add(task);
     return pass(parent, task as Task<never>);
@@ -149,7 +132,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     const fn = callable(target, 'TaskGroup.spawnThread') as AnyFunction;
     const parent = enter();
     if (parent === null) return refused('TaskGroup.spawnThread()');
-    if (this.#joined) return fail(parent, alreadyJoined());
+    if (this.#ending.joined) return fail(parent, alreadyJoined());
     if (threads === null) {
       return fail(
         parent,
@@ -180,7 +163,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     mustBeTask(task, 'TaskGroup.addTask()');
     const caller = enter();
     if (caller === null) return refused('TaskGroup.addTask()');
-    if (this.#joined) return fail(caller, alreadyJoined());
+    if (this.#ending.joined) return fail(caller, alreadyJoined());
     if (task.onEnd !== null) return fail(caller, alreadyMember(task));
     this.#members.add(task);
     return pass(caller, undefined);
@@ -249,65 +232,7 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   join(): Promise<void> {
     const caller = enterComposite('TaskGroup.join()');
-    return caller === null ? refused('TaskGroup.join()') : handled(this.#join(caller));
-  }
-
-  async #join(caller: TaskRecord): Promise<void> {
-    try {
-      const breath = takeBreath(caller, 'TaskGroup.join()');
-      if (breath !== null) await breath;
-      while (this.#wait !== null) {
-        for (let task = this.#members.collect(); task !== null; task = this.#members.collect()) {
-          if (this.#completedBy(task)) return;
-        }
-        if (!this.#members.moreWillEnd(caller)) return;
-        const task = await this.#members.untilOneEnds(caller, 'TaskGroup.join()');
-        if (this.#members.collect(task) !== null && this.#completedBy(task as Task<T>)) return;
-      }
-    } finally {
-      await this.#reap(caller);
-    }
-  }
-
-  /** Takes note of a member that has ended. True if that ends the wait. */
-  #completedBy(task: Task<T>): boolean {
-    if (this.#wait === 'object' && !task.failed && isNothing(task.result)) return false;
-    this.#completed ??= task;
-    return task.failed || this.#wait !== 'all';
-  }
-
-  /** Cancels and awaits, one by one in the order of creation, whatever still runs. */
-  async #reap(caller: TaskRecord): Promise<void> {
-    // No member may survive, so the caller's own cancellation waits until this is done.
-    shield(caller);
-    try {
-      for (let left = this.#members.alive; left.length > 0; left = this.#members.alive) {
-        for (const task of left) {
-          this.#cancel(task, caller);
-          if (task !== caller) await task.wait();
-          // A member that joins its own group cannot wait for itself.
-          else this.#members.letGo(task);
-        }
-      }
-    } finally {
-      this.#joined = true;
-      this.#members.close();
-      unshield(caller);
-    }
-  }
-
-  #cancel(task: Task<T>, caller: TaskRecord): void {
-    if (task !== caller && requestCancel(task, TaskCancelled, caller)) this.#cancelled.add(task);
-  }
-
-  /** Waits for members that have been asked to stop, and takes them out of the group. */
-  async #seeOff(members: Task<T>[], caller: TaskRecord): Promise<void> {
-    const breath = takeBreath(caller, 'TaskGroup.cancelRemaining()');
-    if (breath !== null) await breath;
-    for (const task of members) {
-      await task.wait();
-      if (this.#members.has(task)) this.#members.forget(task);
-    }
+    return caller === null ? refused('TaskGroup.join()') : handled(this.#ending.join(caller));
   }
 
   /**
@@ -320,61 +245,24 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   cancelRemaining(): Promise<void> {
     const caller = enterComposite('TaskGroup.cancelRemaining()');
     if (caller === null) return refused('TaskGroup.cancelRemaining()');
-    const members = this.#others(caller);
-    for (const task of members) this.#cancel(task, caller);
-    return handled(this.#seeOff(members, caller));
+    return this.#ending.cancelRemaining(caller);
   }
 
   /** Cancels and awaits the members that `join()` has not already waited for. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#joined) return;
-    const caller = enter();
-    if (caller === null) return refused('TaskGroup disposal');
-    // Even if a forgotten await keeps the caller from waiting for them, no member goes on undisturbed.
-    for (const task of this.#members.alive) this.#cancel(task, caller);
-    enterComposite('TaskGroup disposal');
-    try {
-      const breath = takeBreath(caller, 'TaskGroup disposal');
-      if (breath !== null) await breath;
-    } finally {
-      await this.#reap(caller);
-    }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#ending.dispose();
   }
 
   /** @internal What `taskGroup` does when its body, or the join after it, has thrown. */
-  async abandon(): Promise<void> {
-    const caller = enter();
-    if (caller === null) return;
-    for (const task of this.#members.alive) this.#cancel(task, caller);
-    try {
-      enterComposite('taskGroup()');
-    } catch {
-      // swallows: the TaskBusyError of an operation the body forgot to await. The members have been asked to
-      // stop and cannot be waited for; the error of the body is the one to come out.
-      return;
-    }
-    shield(caller);
-    try {
-      // What a member spawns into the group while it cleans up has to stop, too.
-      for (let left = this.#others(caller); left.length > 0; left = this.#others(caller)) {
-        for (const task of left) this.#cancel(task, caller);
-        await this.#seeOff(left, caller);
-      }
-    } finally {
-      unshield(caller);
-    }
-    await this.#join(caller);
-  }
-
-  #others(caller: TaskRecord): Task<T>[] {
-    return this.#members.running.filter((task) => task !== caller);
+  abandon(): Promise<void> {
+    return this.#ending.abandon();
   }
 
   // ---- Outcome ----
 
   /** The first member that ended with a result the policy accepts, or failed; null before `join()` and if there is none. */
   get completed(): Task<T> | null {
-    return this.#completed;
+    return this.#ending.completed;
   }
 
   /**
@@ -384,17 +272,17 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    */
   get result(): T {
     this.#mustBeJoined('result');
-    if (this.#completed === null)
+    if (this.#ending.completed === null)
       throw new RuntimeError(
         'No task of the group has completed with a result. See group.completed, which is null then.',
       );
-    return this.#completed.result;
+    return this.#ending.completed.result;
   }
 
   /** The exception of `completed`, or null. @throws RuntimeError before `join()` */
   get exception(): unknown {
     this.#mustBeJoined('exception');
-    return this.#completed === null ? null : this.#completed.exception;
+    return this.#ending.completed === null ? null : this.#ending.completed.exception;
   }
 
   /**
@@ -418,11 +306,11 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
    * cancelled by itself.
    */
   get tasks(): Task<T>[] {
-    return this.#members.tracked.filter((task) => !task.cancelled || this.#cancelled.has(task));
+    return this.#members.tracked.filter((task) => !task.cancelled || this.#ending.hasCancelled(task));
   }
 
   #mustBeJoined(what: string): void {
-    if (!this.#joined)
+    if (!this.#ending.joined)
       throw new RuntimeError(`TaskGroup.${what} is there after join(). Write await group.join() first.`);
   }
 }
@@ -445,10 +333,6 @@ let threads: Threads | null = null;
 /** Threads, which live above groups, register themselves here. */
 export function provideThreads(those: Threads): void {
   threads = those;
-}
-
-function isNothing(value: unknown): boolean {
-  return value === null || value === undefined;
 }
 
 function mustBeTask(task: unknown, who: string): void {

@@ -1,7 +1,9 @@
-// The examples in the comments of src/ compile. They are short, so they leave out what goes without saying: importing what Curio
-// exports, and things of which the name says what they are. Those are listed here; anything else an example has to declare.
+// The comments of src/. Their examples compile. They are short, so they leave out what goes without saying: importing what Curio
+// exports, and things of which the name says what they are. Those are listed here; anything else an example has to declare. And
+// they say where the original documents what the package exports, or it is listed here as our own.
 
 import { dirname } from 'node:path';
+import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { entries, root, specifier } from '../scripts/entries.mjs';
 import { readSources } from './house/sources.ts';
@@ -94,5 +96,98 @@ describe('the examples in the comments of the sources', () => {
   test('take nothing for granted that none of them uses', () => {
     const used = new Set(examples.flatMap(({ code }) => freeNames(code)));
     expect(Object.keys(granted).filter((name) => !used.has(name))).toEqual([]);
+  });
+});
+
+/** What the documents of the original have: the headings of their sections. */
+const sections: Record<string, string[]> = {
+  'Reference manual': [
+    'Coroutines',
+    'Basic Execution',
+    'Tasks',
+    'Task Groups',
+    'Time',
+    'Timeouts',
+    'Cancellation Control',
+    'Synchronization Primitives',
+    'Queues',
+    // Spelled as it is there.
+    'Universal Synchronizaton',
+    'Blocking Operations and External Work',
+    'Socket',
+    'Streams',
+    'Files',
+    'High Level Networking',
+    'Message Passing and Channels',
+    'socket module',
+    'ssl module',
+    'Subprocesses',
+    'Asynchronous Threads',
+    'Scheduler Activations',
+    'Asynchronous Metaprogramming',
+    'Exceptions',
+    'Low-level Traps and Scheduling',
+    'Debugging and Diagnostics',
+  ],
+  Tutorial: [
+    'Tasks',
+    'Signals',
+    'Number Crunching and Blocking Operations',
+    'Blocking I/O',
+    'Subprocesses',
+    'Task-local storage',
+  ],
+};
+
+/** Functions and classes that no section of the original names. */
+const ours = new Set([
+  // What goes wrong here only, or has no name there.
+  ...['AuthenticationError', 'ConnectionError', 'DeadlockError', 'EOFError', 'NotSupportedError'],
+  ...['TaskBusyError', 'TaskKilled'],
+  'driverInfo',
+  // All of curio/testing.
+  ...['VirtualClock', 'cancelEverywhere', 'explore', 'randomNumbers'],
+]);
+
+/** The names of the functions and classes of the package whose comments have no `@see`. */
+function withoutSection(): string[] {
+  const program = ts.createProgram(
+    Object.values(entries).map((source) => root + source),
+    {
+      module: ts.ModuleKind.NodeNext,
+      allowImportingTsExtensions: true,
+      noEmit: true,
+      noLib: true,
+      types: [],
+    },
+  );
+  const checker = program.getTypeChecker();
+  const names = Object.values(entries).flatMap((source) => {
+    const file = checker.getSymbolAtLocation(program.getSourceFile(root + source)!)!;
+    return checker
+      .getExportsOfModule(file)
+      .map((name) => (name.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(name) : name))
+      .filter(({ flags }) => flags & (ts.SymbolFlags.Function | ts.SymbolFlags.Class))
+      .filter((it) => !it.getJsDocTags(checker).some((tag) => tag.name === 'see'))
+      .map(({ name }) => name);
+  });
+  return [...new Set(names)];
+}
+
+describe('what the comments of the sources say of the original', () => {
+  test('is said of every function and class of the package that it has, and of no other', () => {
+    expect(withoutSection().sort()).toEqual([...ours].sort());
+  });
+
+  test('names sections that exist', () => {
+    const wrong = readSources().flatMap(({ path, tree }) =>
+      [...tree.text.matchAll(/\* @see (.*)/g)]
+        .filter(([, where]) => {
+          const [, document, section] = /^([^,]+), "([^"]+)"/.exec(where!) ?? [];
+          return !sections[document ?? '']?.includes(section!);
+        })
+        .map(([tag]) => `src/${path}: ${tag}`),
+    );
+    expect(wrong).toEqual([]);
   });
 });

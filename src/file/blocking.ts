@@ -137,7 +137,10 @@ export class BlockingFile<D extends string | Buffer = string | Buffer> implement
   }
 }
 
-/** A file in blocking mode; disposal ends the mode. */
+/**
+ * A file in blocking mode: what `blocking()` of an `AsyncFile` gives. Disposal ends the mode.
+ * @see Reference manual, "Files"
+ */
 export class BlockingMode<D extends string | Buffer> implements Disposable {
   readonly raw: BlockingFile<D>;
   #leave: (() => void) | null;

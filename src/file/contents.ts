@@ -16,7 +16,10 @@ import type { Mode } from './mode.ts';
 import { CAPACITY, Output } from './output.ts';
 import { TextInput } from './text-input.ts';
 
-/** Places are counted from the beginning of the file. */
+/**
+ * Places are counted from the beginning of the file.
+ * @see Reference manual, "Files"
+ */
 export const SEEK_SET = 0;
 /** Places are counted from where the file stands. */
 export const SEEK_CUR = 1;

@@ -6,7 +6,12 @@
 import { enterComposite, outsideError } from '../traps.ts';
 import type { BlockingFile, BlockingSocket, Handle } from './driver.ts';
 
-/** A raw object in blocking mode; disposal ends the mode. */
+/**
+ * A raw object in blocking mode: what `blocking()` of a socket or stream gives. Disposal ends the mode.
+ * @see Reference manual, "Socket"
+ * @see Reference manual, "Streams"
+ * @see Tutorial, "Blocking I/O"
+ */
 export class Blocking<R> implements Disposable {
   readonly raw: R;
   #handle: Handle | null;

@@ -6,7 +6,7 @@
 
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
-import { enter, enterComposite, fail, pass, refuse, refused, sleep } from '../traps.ts';
+import { enter, enterComposite, fail, pass, refuse, refused } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
   bytesOf,
@@ -26,13 +26,14 @@ import {
   trySendto,
 } from './attempts.ts';
 import { Blocking } from './blocking.ts';
+import { connectTo, errorNumber } from './connecting.ts';
 import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
 import { type NodeSocket, socketHandle } from './handles.ts';
 import { needsLookup, resolved } from './names.ts';
 import { sendAll } from './sending.ts';
-import { reading, untilReady, writing } from './slot.ts';
+import { reading, writing } from './slot.ts';
 import { FileStream, SocketStream } from './stream.ts';
-import { closedError, type SystemError } from './system.ts';
+import { closedError } from './system.ts';
 
 const RECV = 'Socket.recv()';
 const SENDALL = 'Socket.sendall()';
@@ -268,24 +269,7 @@ export class Socket implements AsyncDisposable {
     endpoint(address, this.#handle.family, CONNECT);
     if (enterComposite(CONNECT) === null) return refused(CONNECT);
     if (this.#handle.hasWriter) return this.#handle.writer.busy(CONNECT);
-    return this.connectTo(address);
-  }
-
-  private async connectTo(address: Address): Promise<void> {
-    const handle = this.#handle;
-    const to = await resolved(endpoint(address, handle.family, CONNECT), handle.family);
-    // A Unix socket whose server's line is full says so at once, and nothing tells when there is room.
-    for (let pause = 0.001; ; pause = Math.min(2 * pause, 0.1)) {
-      try {
-        if (handle.connect(to) !== null) return;
-        break;
-      } catch (error) {
-        if ((error as SystemError).code !== 'EAGAIN') throw error;
-        await sleep(pause);
-      }
-    }
-    do await untilReady(handle, 'writer', CONNECT);
-    while (handle.connected(to) === null);
+    return connectTo(this.#handle, address, CONNECT);
   }
 
   /**
@@ -295,15 +279,7 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   connectEx(address: Address): Promise<number> {
-    return this.connect(address).then(
-      () => 0,
-      (error) => {
-        // A failed look-up is no result of connecting.
-        const { errno, syscall } = error as SystemError;
-        if (typeof errno === 'number' && errno < 0 && syscall === 'connect') return -errno;
-        throw error;
-      },
-    );
+    return this.connect(address).then(() => 0, errorNumber);
   }
 
   /**

@@ -6,7 +6,10 @@
 import type { Readable, Writable } from 'node:stream';
 import { describe } from '../base/callable.ts';
 
-/** As `stdin`, `stdout` or `stderr`: a pipe, whose other end is a `FileStream` of the `Popen`. */
+/**
+ * As `stdin`, `stdout` or `stderr`: a pipe, whose other end is a `FileStream` of the `Popen`.
+ * @see Reference manual, "Subprocesses"
+ */
 export const PIPE = -1;
 /** As `stderr`: the same place as `stdout`. */
 export const STDOUT = -2;

@@ -19,6 +19,7 @@ const floors = [
     'local.ts',
     'group.ts',
     'members.ts',
+    'ending.ts',
     'gather.ts',
     'signal.ts',
     'promise.ts',
