@@ -6,7 +6,7 @@
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
 import { NotSupportedError, TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
-import { addressText, literalKind } from './io/address.ts';
+import { addressText, endpoint, literalKind } from './io/address.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -177,6 +177,7 @@ export function tcpServer(
 ): Promise<void> {
   const there = elsewhere();
   if (there !== null) return there.call('tcpServer', [host, port, handler, options]) as Promise<void>;
+  endpoint([host, port], AF_INET, 'tcpServer()');
   const serve = clientHandler(handler, 'tcpServer', options);
   if (enterComposite('tcpServer()') === null) return refused('tcpServer()');
   return serveTcp(host, port, serve, options);
@@ -261,6 +262,7 @@ export function runServer(
 export function tcpServerSocket(host: string, port: number, options: TcpServerOptions = {}): Socket {
   const there = elsewhere();
   if (there !== null) return there.call('tcpServerSocket', [host, port, options]) as Socket;
+  endpoint([host, port], AF_INET, 'tcpServerSocket()');
   const { backlog = 100, reuseAddress = true, reusePort = false } = options;
   const sock = socket(familyOf(host, options), SOCK_STREAM);
   return listening(sock, [host, port], backlog, () => {

@@ -64,7 +64,13 @@ export function ioWaiting(
 ): Promise<[reader: Task<unknown> | null, writer: Task<unknown> | null]> {
   const task = enter();
   if (task === null) return refused('ioWaiting()');
-  const readiness = knownReadiness(file);
+  let readiness: Readiness | null;
+  try {
+    readiness = knownReadiness(file);
+  } catch (error) {
+    // swallows: nothing; operations reject.
+    return refuse(error);
+  }
   const waiting = (slot: WaitSlot | undefined) => (slot?.task ?? null) as Task<unknown> | null;
   return pass(task, [waiting(readiness?.reader), waiting(readiness?.writer)]);
 }
@@ -80,8 +86,21 @@ export function provideReadiness(find: FindReadiness): void {
 }
 
 function knownReadiness(file: FileLike): Readiness | null {
-  if (typeof file === 'object' && 'readiness' in file) return file.readiness;
-  return findReadiness?.(typeof file === 'number' ? file : file.fileno(), false) ?? null;
+  if (hasReadiness(file)) return file.readiness;
+  // -1 is one that is closed, and nobody waits for it.
+  return findReadiness?.(descriptorOf(file, 'ioWaiting', -1), false) ?? null;
+}
+
+function hasReadiness(file: FileLike): file is { readonly readiness: Readiness } {
+  return typeof file === 'object' && file !== null && 'readiness' in file;
+}
+
+/** @throws TypeError for what has none */
+function descriptorOf(file: number | { fileno(): number }, name: string, least = 0): number {
+  const fd =
+    typeof file === 'number' ? file : typeof file?.fileno === 'function' ? file.fileno() : Number.NaN;
+  if (Number.isInteger(fd) && fd >= least) return fd;
+  throw new TypeError(`${name}() wants a descriptor or an object with fileno(), not ${describe(file)}.`);
 }
 
 function ioWait(
@@ -108,13 +127,8 @@ function ioWait(
 }
 
 function readinessOf(file: FileLike, name: string): Readiness {
-  if (typeof file === 'object' && file !== null && 'readiness' in file) return file.readiness;
-  const fd =
-    typeof file === 'number' ? file : typeof file?.fileno === 'function' ? file.fileno() : Number.NaN;
-  if (!Number.isInteger(fd) || fd < 0) {
-    throw new TypeError(`${name}() wants a descriptor or an object with fileno(), not ${describe(file)}.`);
-  }
-  const readiness = findReadiness?.(fd, true);
+  if (hasReadiness(file)) return file.readiness;
+  const readiness = findReadiness?.(descriptorOf(file, name), true);
   if (readiness) return readiness;
   throw new RuntimeError(`${name}() needs an I/O driver: import 'curio/io' or 'curio/socket' first.`);
 }

@@ -120,6 +120,9 @@ describe('readWait() and writeWait()', () => {
     await run(quiet(), async () => {
       expect(await traps.ioWaiting(123_456)).toEqual([null, null]);
       expect(await traps.ioWaiting({ fileno: () => 123_456 })).toEqual([null, null]);
+      expect(await traps.ioWaiting({ fileno: () => -1 })).toEqual([null, null]);
+      for (const wrong of [null, {}, 'socket', Number.NaN])
+        await expect(traps.ioWaiting(wrong as never)).rejects.toThrow(/wants a descriptor or an object/);
     });
   });
 });

@@ -63,7 +63,7 @@ export class Channel implements AsyncDisposable {
     endpoint(address, this.family, 'Channel()');
     this.#address = typeof address === 'string' || Buffer.isBuffer(address) ? address : [...address];
     this.#options = options;
-    termsOf(options, 'Channel()');
+    termsOf({}, options, 'Channel()');
     const there = elsewhere();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
     if (there !== null) return there.construct(new.target, [address, second, third]) as this;
@@ -135,7 +135,7 @@ export class Channel implements AsyncDisposable {
    * @see Reference manual, "Message Passing and Channels"
    */
   accept(options: MeetingOptions = {}): Promise<Connection> {
-    const terms = termsOf({ ...this.#options, ...options }, 'accept()');
+    const terms = termsOf(this.#options, options, 'accept()');
     const task = enterComposite('Channel.accept()');
     return task === null ? refused('Channel.accept()') : handled(this.#accept(task, terms));
   }
@@ -183,7 +183,7 @@ export class Channel implements AsyncDisposable {
    * @see Reference manual, "Message Passing and Channels"
    */
   connect(options: MeetingOptions = {}): Promise<Connection> {
-    const terms = termsOf({ ...this.#options, ...options }, 'connect()');
+    const terms = termsOf(this.#options, options, 'connect()');
     if (enterComposite('Channel.connect()') === null) return refused('Channel.connect()');
     return handled(this.#connect(terms));
   }

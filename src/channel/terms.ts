@@ -2,6 +2,7 @@
  * On what terms two ends of a channel meet: the key, the codec, the limits. Checked at the call.
  */
 
+import { describe } from '../base/callable.ts';
 import type { Socket } from '../io/socket.ts';
 import { type Digest, digestNamed, keyOf } from './authentication.ts';
 import { type CodecName, codecNamed } from './codec.ts';
@@ -25,9 +26,21 @@ export interface Terms {
 /** Seconds for the handshake. */
 export const PATIENCE = 1;
 
-/** @throws TypeError for options that make no sense */
-export function termsOf(options: MeetingOptions, who: string): Terms {
-  const { authkey = null, digest = 'md5', codec = 'structured', maxMessageSize } = options;
+const OPTIONS = ['authkey', 'digest', 'codec', 'maxMessageSize', 'family'];
+
+/**
+ * Options over those of the channel. A key that is not seen, for its name or its place, would be a door that is open.
+ * @throws TypeError for options that make no sense
+ */
+export function termsOf(channel: ConnectionOptions, options: MeetingOptions, who: string): Terms {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(
+      `${who} wants an object of options, such as { authkey: 'secret' }, not ${describe(options)}.`,
+    );
+  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined)
+    throw new TypeError(`${who} has no option '${unknown}'. It knows ${OPTIONS.join(', ')}.`);
+  const { authkey = null, digest = 'md5', codec = 'structured', maxMessageSize } = { ...channel, ...options };
   codecNamed(codec, who);
   return {
     key: authkey === null ? null : keyOf(authkey, who),

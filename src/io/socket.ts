@@ -82,7 +82,8 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   recv(maxbytes: number, flags = 0): Promise<Buffer> {
-    if (!(maxbytes >= 0 && maxbytes % 1 === 0)) checkCount(maxbytes, 'maxbytes', RECV);
+    if (typeof maxbytes !== 'number' || !(maxbytes >= 0 && maxbytes % 1 === 0))
+      checkCount(maxbytes, 'maxbytes', RECV);
     const attempt = flags === 0 ? tryRecv : tryRecvWithFlags;
     return reading(this.#handle, RECV, attempt, maxbytes, flags, undefined);
   }

@@ -551,6 +551,9 @@ describe('arguments', () => {
         () => new Channel(['localhost', 1]).accept({ codec: 'xml' as never }),
       ])
         expect(make, String(make)).toThrow(TypeError);
+      const channel = new Channel(['localhost', 1]);
+      expect(() => channel.accept('secret' as never)).toThrow(/options, such as \{ authkey: 'secret' \}/);
+      expect(() => channel.connect({ authKey: 'secret' } as never)).toThrow(/no option 'authKey'/);
       expect(() => new Channel(['localhost', 70000])).toThrow(RangeError);
     }));
 

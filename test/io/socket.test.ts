@@ -480,6 +480,7 @@ onEachDriver('stream sockets', () => {
     run(async () => {
       const sock = socket();
       expect(() => sock.recv(-1)).toThrow(TypeError);
+      expect(() => sock.recv('10' as never)).toThrow(/whole number as maxbytes, not "10"/);
       expect(() => sock.recv(1.5)).toThrow(TypeError);
       expect(() => sock.connect('localhost' as never)).toThrow(/\['127.0.0.1', 25000\]/);
       expect(() => sock.connect(['localhost', 70000])).toThrow(RangeError);

@@ -65,6 +65,26 @@ onEachDriver('Unix stream sockets', () => {
       await server.cancel();
     }));
 
+  test('both ends know the path, which the client has none of', () =>
+    run(async () => {
+      const path = freshPath();
+      const sock = unixServerSocket(path);
+      await sock.ready();
+      const client = await openUnixConnection(path);
+      const [peer, address] = await sock.accept();
+      expect([client.getsockname(), client.getpeername()]).toEqual(['', path]);
+      expect([peer.getsockname(), peer.getpeername(), address]).toEqual([path, '', '']);
+      for (const each of [client, peer, sock]) await each.close();
+    }));
+
+  test('a path that is too long is no connection', () =>
+    run(async () => {
+      const path = join(folder, 'x'.repeat(200));
+      // Node itself says EINVAL, and up to Node 20 it cuts the path off.
+      const refusal = { code: expect.stringMatching(/^(ENAMETOOLONG|EINVAL|ENOENT)$/) };
+      await expect(openUnixConnection(path)).rejects.toMatchObject(refusal);
+    }));
+
   test('the path must not exist, and is not removed by the server', () =>
     run(async () => {
       const path = freshPath();

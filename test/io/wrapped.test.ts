@@ -72,6 +72,7 @@ onEachDriver('wrapped', () => {
       await once(node, 'listening');
       const sock = new Socket(node);
       expect([sock.family, sock.type]).toEqual([AF_INET, SOCK_DGRAM]);
+      expect(sock.getsockname()).toEqual(['127.0.0.1', node.address().port]);
       const other = createSocket('udp4');
       other.send('ping', node.address().port, '127.0.0.1');
       const [data, from] = await sock.recvfrom(100);
@@ -79,6 +80,22 @@ onEachDriver('wrapped', () => {
       await sock.sendto('pong', from);
       const [reply] = (await once(other, 'message')) as [Buffer];
       expect(String(reply)).toBe('pong');
+      other.close();
+      await sock.close();
+    }));
+
+  test('a dgram.Socket that is connected sends to its peer', () =>
+    run(async () => {
+      const other = createSocket('udp4').bind(0, '127.0.0.1');
+      await once(other, 'listening');
+      const node = createSocket('udp4');
+      node.connect(other.address().port, '127.0.0.1');
+      await once(node, 'connect');
+      const sock = new Socket(node);
+      expect(sock.getpeername()).toEqual(['127.0.0.1', other.address().port]);
+      await sock.send('ping');
+      const [data] = (await once(other, 'message')) as [Buffer];
+      expect(String(data)).toBe('ping');
       other.close();
       await sock.close();
     }));

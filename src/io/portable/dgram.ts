@@ -60,15 +60,10 @@ export class DgramHandle extends PortableHandle {
   }
 
   static of(socket: DgramSocket): DgramHandle {
-    let family: number;
-    try {
-      family = familyOf(socket.address().family);
-    } catch (error) {
-      // Not bound yet, and then only this tells.
-      if ((error as NodeJS.ErrnoException).code !== 'EBADF') throw error;
-      family = familyOf((socket as unknown as { type: string }).type === 'udp6' ? 6 : 4);
-    }
+    const family = familyOf((socket as unknown as { type: string }).type === 'udp6' ? 6 : 4);
     const handle = new DgramHandle(family, SOCK_DGRAM, 0);
+    handle.#bound = answers('EBADF', () => socket.address());
+    handle.#connected = answers('ERR_SOCKET_DGRAM_NOT_CONNECTED', () => socket.remoteAddress());
     handle.#adopt(socket);
     return handle;
   }
@@ -324,6 +319,17 @@ export class DgramHandle extends PortableHandle {
     if (name === IP_ADD_MEMBERSHIP) this.#node.addMembership(group, via);
     else this.#node.dropMembership(group, via);
     return true;
+  }
+}
+
+/** Whether a question to Node's socket has an answer; `code` is its way of saying that it has none. */
+function answers(code: string, question: () => unknown): boolean {
+  try {
+    question();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== code) throw error;
+    return false;
   }
 }
 

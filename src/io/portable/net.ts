@@ -7,7 +7,7 @@
 import type { Socket as NetSocket, Server } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { futureWait } from '../../traps.ts';
-import type { Address, Endpoint } from '../address.ts';
+import { type Address, type Endpoint, endpoint } from '../address.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -48,6 +48,8 @@ export class NetHandle extends PortableHandle {
   #output: Output | null = null;
   #listener: Listener | null = null;
   #bound: Endpoint | null = null;
+  /** The path at the other end; Node does not tell. */
+  #peer = '';
   #connected = false;
 
   /** A socket that is neither connected nor listening. */
@@ -80,7 +82,8 @@ export class NetHandle extends PortableHandle {
     this.#socket = socket;
     this.#input = new Input(socket, () => gather(this.reader));
     this.#output = new Output(socket, () => this.writer.ready());
-    this.#connected = !socket.connecting;
+    // One that failed at the call, as with a path that is too long, is not connecting either.
+    this.#connected = !socket.connecting && !socket.errored;
     if (!this.#connected) {
       socket.once('connect', () => {
         this.#connected = true;
@@ -165,6 +168,7 @@ export class NetHandle extends PortableHandle {
     socket.pause();
     this.#adopt(socket);
     this.#applyOptions(socket);
+    if (this.family === AF_UNIX) this.#peer = to.host as string;
     return null;
   }
 
@@ -213,6 +217,8 @@ export class NetHandle extends PortableHandle {
     const socket = this.#listener.accept();
     if (socket === null) return null;
     const handle = NetHandle.ofSocket(socket, this.family);
+    const path = this.#listener.address;
+    if (typeof path === 'string') handle.#bound = endpoint(path, AF_UNIX, 'accept');
     return [handle, addressOf(this.family, socket.remoteAddress, socket.remotePort)];
   }
 
@@ -256,7 +262,7 @@ export class NetHandle extends PortableHandle {
     this.mustBeOpen('getpeername');
     const socket = this.#socket;
     if (!this.#connected || !socket) throw systemError('ENOTCONN', 'getpeername');
-    if (this.family === AF_UNIX) return '';
+    if (this.family === AF_UNIX) return this.#peer;
     if (socket.remoteAddress === undefined) throw systemError('ENOTCONN', 'getpeername');
     return addressOf(this.family, socket.remoteAddress, socket.remotePort);
   }
