@@ -712,6 +712,7 @@ describe('what a task is', () => {
   test('name is that of the function, of the target of a bound one, or the one given', async () => {
     async function counter(_from: number) {}
     const nameless = [async () => {}][0]!;
+    const odd = Object.defineProperty(async () => {}, 'name', { value: 5 });
     await run(quiet(), async () => {
       const names = async (...tasks: Promise<Task<unknown>>[]) =>
         (await Promise.all(tasks)).map((task) => task.name);
@@ -719,6 +720,7 @@ describe('what a task is', () => {
       expect(await names(spawn(counter.bind(null, 1)))).toEqual(['counter']);
       expect(await names(spawn(counter.bind(null, 1).bind(null)))).toEqual(['counter']);
       expect(await names(spawn(nameless))).toEqual(['anonymous']);
+      expect(await names(spawn(odd))).toEqual(['anonymous']);
       expect(await names(spawn(instantiateCoroutine(counter, 1)))).toEqual(['counter']);
       expect(await names(spawn({ name: 'given' }, counter, 1))).toEqual(['given']);
       expect(await names(spawn({ name: 'given' }, instantiateCoroutine(counter, 1)))).toEqual(['given']);

@@ -49,8 +49,9 @@ export type Runner<A extends unknown[], T> = (
 ) => Promise<NoInfer<Awaited<T>>>;
 
 /** The name to show for a function: a bound one is called after its target. */
-export function functionName(fn: { name: string }): string {
-  let name = fn.name;
+export function functionName(fn: { name: unknown }): string {
+  // A function may have a property of its own by that name.
+  let name = typeof fn.name === 'string' ? fn.name : '';
   while (name.startsWith('bound ')) name = name.slice(6);
   return name === '' ? 'anonymous' : name;
 }

@@ -6,7 +6,7 @@
  * instead it goes back to its place.
  */
 
-import { describe } from '../base/callable.ts';
+import { describe, isOptions } from '../base/callable.ts';
 import { Deque } from '../base/deque.ts';
 import { RuntimeError } from '../errors.ts';
 import { elsewhere, enter, handled } from '../traps.ts';
@@ -82,8 +82,14 @@ export class UniversalQueue<T> extends Shared implements AsyncIterable<T> {
    * @throws TypeError if `maxsize` is no number
    * @throws RangeError if it is negative or no whole number
    */
-  constructor({ maxsize = 0, withfd = false }: UniversalQueueOptions = {}) {
+  constructor(options: UniversalQueueOptions = {}) {
     super();
+    if (!isOptions(options)) {
+      throw new TypeError(
+        `new UniversalQueue() takes options, such as { maxsize: 10 }, not ${describe(options)}.`,
+      );
+    }
+    const { maxsize = 0, withfd = false } = options;
     if (typeof maxsize !== 'number')
       throw new TypeError(`The size of a queue is a number, not ${describe(maxsize)}.`);
     if (!(maxsize >= 0) || (maxsize % 1 !== 0 && maxsize !== Number.POSITIVE_INFINITY)) {

@@ -500,6 +500,9 @@ test('a size that is none is refused', () => {
   expect(() => new UniversalQueue({ maxsize: '2' as never })).toThrow(
     'The size of a queue is a number, not "2".',
   );
+  expect(() => new UniversalQueue(10 as never)).toThrow(
+    'new UniversalQueue() takes options, such as { maxsize: 10 }, not 10.',
+  );
 });
 
 test('items may be undefined; ten thousand of them pass', async () => {

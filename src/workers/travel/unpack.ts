@@ -102,7 +102,12 @@ class Unpacker {
       failure = error;
     }
     if (typeof otherwise === 'number') return this.#compile(this.#parts[otherwise] as SourcePart, place);
-    throw new TypeError(otherwise, failure === undefined ? undefined : { cause: failure });
+    if (failure === undefined) throw new TypeError(otherwise);
+    // A function that was only named may well be there: Node 20 loads no TypeScript in a worker, whatever the main thread does.
+    const why = failure instanceof Error ? failure.message : String(failure);
+    const message =
+      text === null ? `${module}, and so '${key}', could not be loaded there: ${why}` : otherwise;
+    throw new TypeError(message, { cause: failure });
   }
 
   #bind({ target, self, args }: BoundPart, place: number): unknown {
