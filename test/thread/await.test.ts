@@ -220,6 +220,18 @@ describe('the thread', () => {
     expect(got).toEqual([8, 5, true, 8]);
   });
 
+  test('has its own functions run there, not those that another thread sent before', async () => {
+    const got = await virtually(async () => {
+      const first = await spawnThread(() => [AWAIT(AWAIT(spawn(() => 'a')).join()), AWAIT(async () => 'b')]);
+      const second = await spawnThread(() => [AWAIT(AWAIT(spawn(() => 'c')).join()), AWAIT(async () => 'd')]);
+      return [await first.join(), await second.join()];
+    });
+    expect(got).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+  });
+
   test('runs an async function of its own in the kernel, where it can wait', async () => {
     const got = await inThread(() => {
       const queue = new Queue<number>();
