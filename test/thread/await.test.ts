@@ -3,6 +3,7 @@
 import {
   AsyncOnlyError,
   AWAIT,
+  blockInThread,
   checkCancellation,
   clock,
   currentTask,
@@ -12,12 +13,15 @@ import {
   Result,
   RuntimeError,
   run,
+  runInProcess,
+  runInThread,
   setCancellation,
   sleep,
   spawn,
   spawnThread,
   Task,
   TaskCancelled,
+  timeoutAfter,
 } from 'curio';
 import { curioRunning } from 'curio/meta';
 import { CalledProcessError, checkOutput } from 'curio/subprocess';
@@ -230,6 +234,24 @@ describe('the thread', () => {
       ['a', 'b'],
       ['c', 'd'],
     ]);
+  });
+
+  test('has work done in other threads and processes', async () => {
+    const got = await inThread(() => {
+      const base = 10;
+      const more = (n: number) => base + n;
+      const id = (mine: number) => mine !== process.getBuiltinModule('node:worker_threads').threadId;
+      return [
+        AWAIT(runInThread(more, 1)),
+        AWAIT(runInThread(more, 2)),
+        AWAIT(runInProcess({ onCancel: 'abandon' }, more, 3)),
+        AWAIT(blockInThread(more, 4)),
+        AWAIT(timeoutAfter(60, runInThread, more, 5)),
+        AWAIT(AWAIT(spawn(runInThread, more, 6)).join()),
+        AWAIT(runInThread(id, process.getBuiltinModule('node:worker_threads').threadId)),
+      ];
+    });
+    expect(got).toEqual([11, 12, 13, 14, 15, 16, true]);
   });
 
   test('runs an async function of its own in the kernel, where it can wait', async () => {
