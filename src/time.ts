@@ -2,7 +2,15 @@
  * Sleeping, the clock, and timeouts with the seeds' rules for nesting them.
  */
 
-import { type Callable, callable, checkSeconds, describe, functionName, isOptions } from './base/callable.ts';
+import {
+  type Callable,
+  callable,
+  checkSeconds,
+  describe,
+  functionName,
+  isOptions,
+  type Runner,
+} from './base/callable.ts';
 import {
   RuntimeError,
   TaskKilled,
@@ -216,6 +224,13 @@ export function timeoutAfter<A extends unknown[], T>(
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T>>;
+/** With something that runs functions elsewhere: `timeoutAfter(10, runInThread, fn, ...args)`. */
+export function timeoutAfter<A extends unknown[], T>(
+  seconds: number | null,
+  runner: Runner<A, T>,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
 /**
  * Runs `fn(...args)`, and interrupts what it is blocked in when it has not ended after `seconds`
  * (null: never). Gives its result. Without a function: a scope, for `await scope.run(fn)`. Blocks as `fn` does.
@@ -317,6 +332,13 @@ export function ignoreAfter<R, A extends unknown[], T>(
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T> | R>;
+/** With something that runs functions elsewhere: `ignoreAfter(10, runInThread, fn, ...args)`. */
+export function ignoreAfter<A extends unknown[], T>(
+  seconds: number | null,
+  runner: Runner<A, T>,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T> | undefined>;
 /**
  * Like `timeoutAfter`, but when the time is up it gives `timeoutResult` (default `undefined`) instead
  * of throwing. Without a function: a scope, whose `expired` tells. Blocks as `fn` does.

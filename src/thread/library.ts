@@ -47,6 +47,7 @@ import { clock, ignoreAfter, sleep, TimeoutScope, timeoutAfter } from '../time.t
 import { UniversalEvent } from '../universal/event.ts';
 import { UniversalQueue } from '../universal/queue.ts';
 import { UniversalResult } from '../universal/result.ts';
+import { blockInThread, runInProcess, runInThread } from '../workers/elsewhere.ts';
 import { provide } from '../workers/travel/named.ts';
 import { type AnyClass, addClass, addFunction } from './registry.ts';
 
@@ -83,10 +84,22 @@ const functions: Record<string, (...args: never[]) => unknown> = {
   tcpServer,
   unixServer,
   runServer,
+  runInThread,
+  runInProcess,
+  blockInThread,
 };
 
-/** The same that start tasks of their own: a function among their arguments has to go to the kernel, to run there. */
-const shipping = new Set(['spawn', 'gather', 'tcpServer', 'unixServer', 'runServer']);
+/** The same that start tasks, threads or processes: a function among their arguments has to go to the kernel, and on from there. */
+const shipping = new Set([
+  'spawn',
+  'gather',
+  'tcpServer',
+  'unixServer',
+  'runServer',
+  'runInThread',
+  'runInProcess',
+  'blockInThread',
+]);
 
 const SYNC = 'acquire release with';
 const STREAM = 'read readall readExactly readinto readline readlines write writelines flush close';

@@ -167,7 +167,9 @@ export class Outpost implements Away, Customs {
   }
 
   #pack(args: readonly unknown[], ships: boolean, method: string): unknown[] {
-    this.#shipping = ships;
+    // timeoutAfter(1, runInThread, fn) has fn run where runInThread sends it, too.
+    this.#shipping =
+      ships || args.some((arg) => typeof arg === 'function' && shipsFunctions(libraryName(arg)));
     try {
       const packed = toWire([...args], this) as unknown[];
       // These are filled by the answer, so they stay what they are.

@@ -12,7 +12,7 @@ type LibraryFunction = (...args: never[]) => unknown;
 
 const functions = new Map<string, LibraryFunction>();
 const functionNames = new Map<unknown, string>();
-/** Those that start tasks of their own: a function among their arguments has to go to the kernel, to run there. */
+/** Those that start tasks, threads or processes: a function among their arguments has to go to the kernel, and on from there. */
 const shipping = new Set<string>();
 const byClass = new Map<object, string>();
 const byName = new Map<string, { cls: AnyClass; operations: Set<string> }>();
@@ -66,6 +66,6 @@ export function isOperation(className: string, method: string): boolean {
 }
 
 /** True if functions among the arguments of this function or method go to the kernel to run there. */
-export function shipsFunctions(name: string): boolean {
-  return shipping.has(name);
+export function shipsFunctions(name: string | undefined): boolean {
+  return name !== undefined && shipping.has(name);
 }

@@ -29,7 +29,7 @@ import { isSharedObject, sharedFrom } from '../universal/shared.ts';
 import { type Customs, fromWire, toWire } from '../universal/wire.ts';
 import type { Shipment } from '../workers/travel/shipment.ts';
 import '../workers/travel/universal.ts';
-import { unpack } from '../workers/travel/unpack.ts';
+import { type Stock, unpack } from '../workers/travel/unpack.ts';
 import {
   type CallRequest,
   type Declared,
@@ -86,6 +86,8 @@ export class Service implements Customs {
   readonly #holdings: Holding[] = [];
   readonly #groups = new Set<TaskGroup>();
   readonly #universals = new Map<number, unknown>();
+  /** The thread's own functions that are known here. */
+  readonly #stock: Stock = new Map();
   #lastId = 0;
   #lastError = 0;
   /** True while the thread waits for an answer. */
@@ -314,7 +316,7 @@ export class Service implements Customs {
 
   #target(on: Target): unknown {
     if ('handle' in on) return this.#object(on.handle);
-    if ('ship' in on) return unpack(on.ship);
+    if ('ship' in on) return unpack(on.ship, this.#stock);
     return libraryFunction(on.library);
   }
 
@@ -403,7 +405,7 @@ export class Service implements Customs {
       case 'universal':
         return sharedFrom(it.handle);
       case 'shipment':
-        return unpack(it.shipment);
+        return unpack(it.shipment, this.#stock);
       case 'callback':
         return this.#callback(it.id, it.name);
     }

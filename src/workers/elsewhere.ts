@@ -11,7 +11,7 @@ import {
   isOptions,
 } from '../base/callable.ts';
 import { DeferredModule } from '../base/deferred-module.ts';
-import { callingTask, handled, refused } from '../traps.ts';
+import { callingTask, elsewhere, handled, refused } from '../traps.ts';
 import type { CallOptions } from './call.ts';
 import type { Order } from './dispatch.ts';
 import { crossesByHandle } from './travel/crossing.ts';
@@ -94,6 +94,8 @@ export function blockInThread(...args: unknown[]): Promise<unknown> {
 
 function send(who: string, kind: 'thread' | 'process', all: unknown[]): Promise<unknown> {
   const order = understand(all, who, kind);
+  const there = elsewhere();
+  if (there !== null) return there.call(who, all) as Promise<unknown>;
   if (callingTask() === undefined) return refused(`${who}()`);
   if (dispatch.now !== null) return dispatch.now.send(order);
   return handled(dispatch.load().then(({ send }) => send(order)));

@@ -3,6 +3,7 @@
 import {
   AsyncOnlyError,
   AWAIT,
+  blockInThread,
   checkCancellation,
   clock,
   currentTask,
@@ -12,12 +13,15 @@ import {
   Result,
   RuntimeError,
   run,
+  runInProcess,
+  runInThread,
   setCancellation,
   sleep,
   spawn,
   spawnThread,
   Task,
   TaskCancelled,
+  timeoutAfter,
 } from 'curio';
 import { curioRunning } from 'curio/meta';
 import { CalledProcessError, checkOutput } from 'curio/subprocess';
@@ -218,6 +222,36 @@ describe('the thread', () => {
       return await thread.join();
     });
     expect(got).toEqual([8, 5, true, 8]);
+  });
+
+  test('has its own functions run there, not those that another thread sent before', async () => {
+    const got = await virtually(async () => {
+      const first = await spawnThread(() => [AWAIT(AWAIT(spawn(() => 'a')).join()), AWAIT(async () => 'b')]);
+      const second = await spawnThread(() => [AWAIT(AWAIT(spawn(() => 'c')).join()), AWAIT(async () => 'd')]);
+      return [await first.join(), await second.join()];
+    });
+    expect(got).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+  });
+
+  test('has work done in other threads and processes', async () => {
+    const got = await inThread(() => {
+      const base = 10;
+      const more = (n: number) => base + n;
+      const id = (mine: number) => mine !== process.getBuiltinModule('node:worker_threads').threadId;
+      return [
+        AWAIT(runInThread(more, 1)),
+        AWAIT(runInThread(more, 2)),
+        AWAIT(runInProcess({ onCancel: 'abandon' }, more, 3)),
+        AWAIT(blockInThread(more, 4)),
+        AWAIT(timeoutAfter(60, runInThread, more, 5)),
+        AWAIT(AWAIT(spawn(runInThread, more, 6)).join()),
+        AWAIT(runInThread(id, process.getBuiltinModule('node:worker_threads').threadId)),
+      ];
+    });
+    expect(got).toEqual([11, 12, 13, 14, 15, 16, true]);
   });
 
   test('runs an async function of its own in the kernel, where it can wait', async () => {

@@ -20,6 +20,7 @@ import {
   Queue,
   Result,
   run,
+  runInThread,
   SignalEvent,
   SignalQueue,
   sleep,
@@ -134,6 +135,10 @@ export async function tasks() {
 export async function timeouts() {
   expectTypeOf(timeoutAfter(1, add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(timeoutAfter(1, either, true)).resolves.toEqualTypeOf<string | number>();
+  expectTypeOf(timeoutAfter(1, runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(ignoreAfter(1, runInThread, plain, 'x')).resolves.toEqualTypeOf<number | undefined>();
+  // @ts-expect-error an argument is missing
+  void timeoutAfter(1, runInThread, add, 1);
   expectTypeOf(timeoutAfter(null, plain, 'x')).resolves.toEqualTypeOf<number>();
   expectTypeOf(timeoutAfter(1)).toEqualTypeOf<TimeoutScope>();
   expectTypeOf(timeoutAfter(1).run(add, 1, 2)).resolves.toEqualTypeOf<number>();

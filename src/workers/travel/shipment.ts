@@ -5,7 +5,7 @@
 
 /** A function, and everything it takes along. */
 export interface Shipment {
-  /** The same number is the same shipment. */
+  /** The same number from the same sender is the same shipment. */
   readonly id: number;
   /** True if the function takes no values along, so that one unpacking serves all calls. */
   readonly lasting: boolean;

@@ -16,18 +16,23 @@ interface Kept {
   readonly shipment: Shipment;
 }
 
-const unpacked = new Map<number, Kept>();
+/** What one sender's lasting shipments became, by their numbers: each sender counts for itself. */
+export type Stock = Map<number, Kept>;
+
+/** Of the one that a worker serves. */
+const unpacked: Stock = new Map();
 
 /**
  * Makes the function of a shipment. A promise only if something has to be imported.
+ * @param stock the sender's, where there are several
  * @throws TypeError if the function cannot be found or made
  */
-export function unpack(shipment: Shipment): Unpacked | Promise<Unpacked> {
-  const before = unpacked.get(shipment.id);
+export function unpack(shipment: Shipment, stock = unpacked): Unpacked | Promise<Unpacked> {
+  const before = stock.get(shipment.id);
   if (before !== undefined) return before.fn;
   const made = new Unpacker(shipment.parts).part(shipment.root);
-  if (made instanceof Promise) return made.then((fn) => keep(shipment, fn as Unpacked));
-  return keep(shipment, made as Unpacked);
+  if (made instanceof Promise) return made.then((fn) => keep(shipment, fn as Unpacked, stock));
+  return keep(shipment, made as Unpacked, stock);
 }
 
 /** A lasting shipment that has been unpacked before. */
@@ -37,8 +42,8 @@ export function known(id: number): Kept {
   return kept;
 }
 
-function keep(shipment: Shipment, fn: Unpacked): Unpacked {
-  if (shipment.lasting) unpacked.set(shipment.id, { fn, shipment });
+function keep(shipment: Shipment, fn: Unpacked, stock: Stock): Unpacked {
+  if (shipment.lasting) stock.set(shipment.id, { fn, shipment });
   return fn;
 }
 
