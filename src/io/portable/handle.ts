@@ -84,6 +84,7 @@ export abstract class PortableHandle implements Handle {
   }
 
   sendto(_data: Uint8Array, _flags: number, _to: Endpoint): number | null {
+    this.mustBeOpen('sendto');
     throw systemError('EISCONN', 'sendto');
   }
 
