@@ -175,6 +175,8 @@ export function schedulerWake(sched: TaskList, n = 1, value?: unknown, exc: unkn
   const task = admit();
   if (task === null) return refused('wake()');
   checkSched(sched, 'schedulerWake');
+  if (typeof n !== 'number' || Number.isNaN(n))
+    throw new TypeError(`wake() wants a number of tasks, not ${describe(n)}.`);
   note(task, 'schedulerWake', [sched, n]);
   wakeSome(sched, n, exc === null ? RESUME_VALUE : RESUME_ERROR, exc === null ? value : exc);
   return pass(task, undefined);

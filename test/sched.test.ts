@@ -136,6 +136,7 @@ for (const Kind of [SchedFIFO, SchedBarrier]) {
       noisily(async () => {
         const sched = new Kind();
         expect(() => sched.suspend(undefined as never)).toThrow('suspend() wants the name of a state');
+        expect(() => sched.wake('all' as never)).toThrow('wake() wants a number of tasks, not "all"');
         const task = await spawn(async () => {
           const first = sched.suspend('RESTING');
           expect(() => sched.suspend('RESTING')).toThrow(TaskBusyError);

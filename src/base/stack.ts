@@ -28,7 +28,9 @@ export function captureStack(): Error {
   return error;
 }
 
-const LINE = /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.*?):(\d+):(\d+))\)?$/;
+// What is typed at a prompt, or given to `node -e`, is in no file, and has a name of Node's.
+const LINE =
+  /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.*?|REPL\d+|\[eval\d*\]):(\d+):(\d+))\)?$/;
 
 /** The user's frames of a captured error, innermost first. */
 export function userFrames(error: Error): Frame[] {

@@ -200,7 +200,8 @@ export class SSLSocket extends Socket {
 
 function notConnected(): SystemError {
   const error = systemError('ENOTCONN', 'handshake');
-  error.message += ': there is no TLS connection yet, or no more';
+  error.message +=
+    ': there is no TLS connection yet, or no more; a server shakes hands with its first read or write, or with await sock.doHandshake()';
   return error;
 }
 

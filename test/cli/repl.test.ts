@@ -108,6 +108,16 @@ describe('a session through a pipe', () => {
     expect(out).toMatch(/\ntrue\nUncaught RangeError: There is no task \d+\. ps\(\) lists those there are\./);
   });
 
+  test('shows with where() which line of what was typed a task is blocked in', async () => {
+    const { out } = await fed(
+      'async function kid() { await sleep(1000) }',
+      'const task = await spawn(kid)',
+      'await sleep(0)',
+      'where(task.id)',
+    );
+    expect(out).toMatch(/\(most recent call last\):\n {2}File "REPL\d+", line 1, in kid\n/);
+  });
+
   test('goes on after errors, thrown and rejected', async () => {
     const { code, out } = await fed(
       'throw new Error("spam")',

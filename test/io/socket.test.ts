@@ -392,6 +392,8 @@ onEachDriver('stream sockets', () => {
       await expect(a.send('x')).rejects.toMatchObject({ code: 'EBADF' });
       await expect(a.sendall('x')).rejects.toMatchObject({ code: 'EBADF' });
       await expect(a.accept()).rejects.toMatchObject({ code: 'EBADF' });
+      await expect(a.sendto('x', ['127.0.0.1', 1])).rejects.toMatchObject({ code: 'EBADF' });
+      expect(() => a.getsockopt(SOL_SOCKET, SO_REUSEADDR)).toThrow(/EBADF/);
       expect(await b.recv(10)).toHaveLength(0);
       await b.close();
     }));

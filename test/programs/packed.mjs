@@ -2,7 +2,7 @@
 // on whichever driver there is, and says which one that was. Node 20 cannot parse `await using`.
 
 import { createRequire } from 'node:module';
-import { aopen, openConnection, run, runServer, spawn, tcpServerSocket } from 'curio';
+import { aopen, openConnection, run, runInThread, runServer, spawn, tcpServerSocket } from 'curio';
 import { driverInfo } from 'curio/io';
 import { checkOutput } from 'curio/subprocess';
 
@@ -19,6 +19,10 @@ async function main() {
   const client = await openConnection('127.0.0.1', port);
   await client.sendall('hello\n');
   console.log(String(await client.recv(100)).trim());
+  if (driverInfo().name === 'posix') {
+    await client.blocking((raw) => runInThread((raw) => raw.sendall('from a thread\n'), raw));
+    console.log(String(await client.recv(100)).trim());
+  }
   await client.close();
   await server.cancel();
 

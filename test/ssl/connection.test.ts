@@ -121,6 +121,7 @@ onEachDriver('TLS', (driver) => {
         const [server, port] = await tlsServer(async (client) => {
           expect(client.version()).toBeNull();
           expect(() => client.getpeercert()).toThrow(expect.objectContaining({ code: 'ENOTCONN' }));
+          expect(() => client.getpeercert()).toThrow('await sock.doHandshake()');
           await client.sendall('welcome\n');
           expect(client.version()).toBe('TLSv1.3');
           await echo(client);

@@ -176,6 +176,7 @@ export class DgramHandle extends PortableHandle {
   }
 
   override sendto(data: Uint8Array, flags: number, to: Endpoint): number | null {
+    this.mustBeOpen('sendto');
     if (this.#connected) throw systemError('EISCONN', 'sendto');
     return this.#send(data, flags, to);
   }

@@ -84,6 +84,7 @@ export abstract class PortableHandle implements Handle {
   }
 
   sendto(_data: Uint8Array, _flags: number, _to: Endpoint): number | null {
+    this.mustBeOpen('sendto');
     throw systemError('EISCONN', 'sendto');
   }
 
@@ -170,6 +171,7 @@ export function checkHow(how: number): void {
 
 export function unsupported(what: string): NotSupportedError {
   return new NotSupportedError(
-    `${what}: the portable driver cannot do that, because Node cannot. The posix driver can.`,
+    `${what}: the portable driver cannot do that, nor TLS sockets and sockets of Node's on any driver, ` +
+      'because Node cannot. The posix driver can.',
   );
 }

@@ -268,6 +268,7 @@ export class NetHandle extends PortableHandle {
   }
 
   override getsockopt(level: number, name: number, size: number): number | Buffer {
+    this.mustBeOpen('getsockopt');
     if (level === SOL_SOCKET && size === 0) {
       if (name === SO_TYPE) return this.type;
       if (name === SO_ERROR) return 0;

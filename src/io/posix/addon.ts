@@ -36,13 +36,18 @@ export function loadAddon(): Loaded {
   const failures: string[] = [];
   for (const { file, origin } of found) {
     try {
-      const addon = loader().createRequire(ownUrl(import.meta.url))(file) as Posix;
-      // What an addon exports is a slow kind of object; a copy is a fast one.
-      return { posix: { ...addon }, file, origin };
+      return { posix: addonIn(file), file, origin };
     } catch (error) {
       // swallows: nothing waits here; an addon that cannot be loaded (another C library, say) is one of the reasons.
       failures.push(`${file} could not be loaded: ${(error as Error).message.replace(/\.$/, '')}`);
     }
   }
   return { posix: null, reason: failures.join('; ') };
+}
+
+/** The addon in a file. Each thread has its own of what it exports. */
+export function addonIn(file: string): Posix {
+  const addon = loader().createRequire(ownUrl(import.meta.url))(file) as Posix;
+  // What an addon exports is a slow kind of object; a copy is a fast one.
+  return { ...addon };
 }

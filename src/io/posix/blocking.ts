@@ -5,11 +5,13 @@
 
 import type { BlockingFile, BlockingSocket } from '../driver.ts';
 import { systemError } from '../system.ts';
-import type { Loaded, Posix } from './addon.ts';
+import { addonIn, loadAddon, type Posix } from './addon.ts';
 
 /** What one crosses to another thread as. */
 interface BlockingHandle {
   readonly blocking: number;
+  /** The file of the addon: what runs in a thread does not know where the package is. */
+  readonly addon: string;
 }
 
 let here: Posix | null = null;
@@ -24,16 +26,19 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
   }
 
   /** In another thread: the same of a handle, on that thread's own copy of the addon; null for a handle of something else. */
-  static from(handle: unknown, load: () => Loaded): PosixBlocking | null {
+  static from(handle: unknown): PosixBlocking | null {
     if (typeof handle !== 'object' || handle === null || !('blocking' in handle)) return null;
-    here ??= load().posix;
-    // Where it was made there is an addon, so there is one here.
-    return new PosixBlocking(here as Posix, (handle as BlockingHandle).blocking);
+    const { blocking, addon } = handle as BlockingHandle;
+    here ??= addonIn(addon);
+    return new PosixBlocking(here, blocking);
   }
 
   /** What it crosses to another thread as. */
   handle(): BlockingHandle {
-    return { blocking: this.#fd };
+    const loaded = loadAddon();
+    // What has been made of the addon can only have come from one.
+    if (loaded.posix === null) throw new Error(loaded.reason);
+    return { blocking: this.#fd, addon: loaded.file };
   }
 
   recv(maxbytes: number, flags = 0): Buffer {

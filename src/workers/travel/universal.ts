@@ -3,7 +3,6 @@
  * are made, and sockets in blocking mode.
  */
 
-import { loadAddon } from '../../io/posix/addon.ts';
 import { PosixBlocking } from '../../io/posix/blocking.ts';
 import '../../universal/event.ts';
 import '../../universal/queue.ts';
@@ -11,4 +10,4 @@ import '../../universal/result.ts';
 import { sharedFrom } from '../../universal/shared.ts';
 import { admitShared } from './arrival.ts';
 
-admitShared((handle) => PosixBlocking.from(handle, loadAddon) ?? sharedFrom(handle));
+admitShared((handle) => PosixBlocking.from(handle) ?? sharedFrom(handle));
