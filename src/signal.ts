@@ -15,6 +15,7 @@ import {
   block,
   type Claim,
   hold,
+  letGo,
   pass,
   RESUME_CLAIM,
   RESUME_VALUE,
@@ -59,16 +60,29 @@ function signalName(signal: unknown): NodeJS.Signals {
   throw new TypeError(`A signal is a name such as 'SIGHUP', not ${describe(signal)}.`);
 }
 
-/** Tasks that wait for a signal. Node does not count that as work to do, so each keeps its kernel's process alive. */
+/**
+ * Tasks that wait for a signal. Node does not count that as work to do, so each keeps its kernel's process alive: as long as
+ * the signal is watched, since after that it does not come.
+ */
 class SignalWaiters extends TaskList {
+  #watched = false;
+
   override add(record: TaskRecord): void {
     super.add(record);
-    hold(record);
+    if (this.#watched) hold(record);
   }
 
   override remove(record: TaskRecord): void {
-    if (record.list === this) release(record);
+    if (this.#watched && record.list === this) release(record);
     super.remove(record);
+  }
+
+  set watched(watched: boolean) {
+    this.#watched = watched;
+    for (let record = this.first; record !== null; record = record.next) {
+      if (watched) hold(record);
+      else letGo(record);
+    }
   }
 }
 
@@ -80,6 +94,8 @@ abstract class SignalSource implements Disposable {
   readonly #signals: NodeJS.Signals[];
   readonly #watcher: Watcher = (signal) => this.arrived(signal);
   readonly #users = new Set<Set<SignalSource>>();
+  /** @internal */
+  protected readonly waiting = new SignalWaiters(this);
   #watching = false;
 
   constructor(signals: (NodeJS.Signals | number)[]) {
@@ -97,7 +113,7 @@ abstract class SignalSource implements Disposable {
 
   #watch(): void {
     if (this.#watching) return;
-    this.#watching = true;
+    this.#watching = this.waiting.watched = true;
     try {
       for (const signal of this.#signals) watch(signal, this.#watcher);
     } catch (error) {
@@ -128,13 +144,13 @@ abstract class SignalSource implements Disposable {
     if (this.#users.size === 0) this.close();
   }
 
-  /** Stops watching. Signals go their usual way again. Does not block. */
+  /** Stops watching. Signals go their usual way again; a task that waits for one here waits in vain. Does not block. */
   close(): void {
     // A kernel that lives long must not remember every source that was ever used in it.
     for (const kernel of this.#users) kernel.delete(this);
     this.#users.clear();
     if (!this.#watching) return;
-    this.#watching = false;
+    this.#watching = this.waiting.watched = false;
     for (const signal of this.#signals) unwatch(signal, this.#watcher);
   }
 
@@ -154,7 +170,6 @@ abstract class SignalSource implements Disposable {
  */
 export class SignalEvent extends SignalSource {
   #set = false;
-  readonly #waiting = new SignalWaiters(this);
 
   /** @param signals names such as `'SIGHUP'`; any of them sets the event */
   constructor(...signals: (NodeJS.Signals | number)[]) {
@@ -168,7 +183,7 @@ export class SignalEvent extends SignalSource {
 
   #raise(): void {
     this.#set = true;
-    wakeSome(this.#waiting, this.#waiting.length, RESUME_VALUE, undefined);
+    wakeSome(this.waiting, this.waiting.length, RESUME_VALUE, undefined);
   }
 
   /**
@@ -183,7 +198,7 @@ export class SignalEvent extends SignalSource {
     const refusal = begin(task, 'SignalEvent.wait()');
     if (refusal !== null) return refusal;
     this.use(task);
-    return block(task, 'SIGNAL_WAIT', this.#waiting);
+    return block(task, 'SIGNAL_WAIT', this.waiting);
   }
 
   /** Sets the event as if the signal had come. Does not block. */
@@ -214,7 +229,6 @@ export class SignalEvent extends SignalSource {
  */
 export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Signals> {
   readonly #arrived = new Deque<NodeJS.Signals>();
-  readonly #waiting = new SignalWaiters(this);
   #reserved = 0;
 
   readonly #claim: Claim = {
@@ -241,9 +255,9 @@ export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Si
 
   /** A signal is there that is reserved for nobody: chooses who gets it. */
   #serve(): void {
-    if (this.#waiting.length === 0) return;
+    if (this.waiting.length === 0) return;
     this.#reserved++;
-    wakeFirst(this.#waiting, RESUME_CLAIM, this.#claim);
+    wakeFirst(this.waiting, RESUME_CLAIM, this.#claim);
   }
 
   /**
@@ -258,7 +272,7 @@ export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Si
     const refusal = begin(task, 'SignalQueue.get()');
     if (refusal !== null) return refusal;
     this.use(task);
-    return block(task, 'SIGNAL_WAIT', this.#waiting);
+    return block(task, 'SIGNAL_WAIT', this.waiting);
   }
 
   /** How many signals have arrived and have not been taken. Does not block. */

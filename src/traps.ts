@@ -413,3 +413,8 @@ export function hold(task: TaskRecord): void {
 export function release(task: TaskRecord): void {
   task.core.keepAlive.release();
 }
+
+/** The same for a task that goes on waiting, though nothing will come: its kernel, if it rests, looks once more whether it waits in vain. */
+export function letGo(task: TaskRecord): void {
+  task.core.letGo();
+}

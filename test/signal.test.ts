@@ -409,6 +409,38 @@ describe('the watch', () => {
     });
   });
 
+  test.each([
+    ['SignalEvent', (): SignalEvent => new SignalEvent('SIGUSR2')],
+    ['SignalQueue', (): SignalQueue => new SignalQueue('SIGUSR2')],
+  ])(
+    '%s that is closed under the last task that waits is a deadlock, also if the kernel rests by then',
+    async (_, make) => {
+      const program = async () => {
+        using source = make();
+        const task = await spawn(() => ('get' in source ? source.get() : source.wait()));
+        await sleep(1);
+        // Not awaited here: the block ends while this waits.
+        return task.join();
+      };
+      await expect(run(quiet(), program)).rejects.toThrow(DeadlockError);
+    },
+  );
+
+  test('that is closed and then waited for again keeps the kernel waiting for both tasks', async () => {
+    await run(quiet(), async () => {
+      using event = new SignalEvent('SIGUSR2');
+      const first = await spawn(() => event.wait());
+      await sleep(1);
+      event.close();
+      const second = await spawn(() => event.wait());
+      await sleep(1);
+      process.kill(process.pid, 'SIGUSR2');
+      await first.join();
+      await second.join();
+    });
+    expect(listeners()).toBe(0);
+  });
+
   test('of a signal source leaves nothing behind with a kernel that lives long', async () => {
     await using kernel = new Kernel(quiet());
     for (let i = 0; i < 5; i++) {

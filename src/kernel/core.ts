@@ -405,6 +405,12 @@ export class Core {
     }
   }
 
+  /** One reason less to wait. */
+  letGo(): void {
+    this.keepAlive.release();
+    if (this.resting) this.#rest();
+  }
+
   /** Something became ready: if the kernel was at rest, it goes on. */
   #stir(): void {
     if (!this.resting) return;
