@@ -6,7 +6,7 @@
  */
 
 import { Activation, type Trap } from './activation.ts';
-import { checkSeconds, describe } from './base/callable.ts';
+import { checkSeconds, describe, isOptions } from './base/callable.ts';
 import { type Logger, type LogLevel, logTo } from './base/logger.ts';
 import { errorText, type Frame } from './base/stack.ts';
 import { CancelledError, TaskTimeout } from './errors.ts';
@@ -38,8 +38,14 @@ abstract class Debugger extends Activation {
   readonly #level: LogLevel;
   readonly #log: Logger | undefined;
 
-  constructor({ filter, level, log }: DebugOptions, defaultLevel: LogLevel) {
+  constructor(options: DebugOptions, defaultLevel: LogLevel) {
     super();
+    if (!isOptions(options)) {
+      throw new TypeError(
+        `A debugger takes options, such as { filter: new Set(['spam']) }, not ${describe(options)}.`,
+      );
+    }
+    const { filter, level, log } = options;
     if (filter !== undefined && typeof filter?.has !== 'function') {
       throw new TypeError(
         `A debugger's filter is a set of task names, not ${describe(filter)}: { filter: new Set(['spam']) }.`,

@@ -71,8 +71,7 @@ class Offers<T> extends TaskList {
  * await queue.taskDone();
  */
 export class Queue<T> implements AsyncIterable<T> {
-  /** How many items fit; 0 for any number. */
-  readonly maxsize: number;
+  readonly #maxsize: number;
   readonly #store: Store<T>;
   readonly #getters = new TaskList(this);
   readonly #putters = new Offers<T>(this);
@@ -104,7 +103,7 @@ export class Queue<T> implements AsyncIterable<T> {
     if (!(maxsize >= 0) || (maxsize % 1 !== 0 && maxsize !== Number.POSITIVE_INFINITY)) {
       throw new RangeError(`The size of a queue is a whole number, 0 for no limit, not ${maxsize}.`);
     }
-    this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
+    this.#maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
     this.#store = this.makeStore();
     // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
     return elsewhere()?.construct(new.target, [maxsize]) as this;
@@ -120,9 +119,14 @@ export class Queue<T> implements AsyncIterable<T> {
     return this.#store.length === 0;
   }
 
+  /** How many items fit; 0 for any number. */
+  get maxsize(): number {
+    return this.#maxsize;
+  }
+
   /** True if no further item fits. */
   full(): boolean {
-    return this.maxsize > 0 && this.#store.length >= this.maxsize;
+    return this.#maxsize > 0 && this.#store.length >= this.#maxsize;
   }
 
   /** The number of items, those reserved for a woken getter included. */
@@ -245,7 +249,7 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   toString(): string {
-    const limit = this.maxsize === 0 ? '' : ` of ${this.maxsize}`;
+    const limit = this.#maxsize === 0 ? '' : ` of ${this.#maxsize}`;
     const waiting = `${this.#getters.length} getting, ${this.#putters.length} putting`;
     return `${this.constructor.name}(${this.size()}${limit} items, ${waiting})`;
   }

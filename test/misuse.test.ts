@@ -36,7 +36,9 @@ import {
   UniversalQueue,
   UniversalResult,
   wait,
+  workerLimits,
 } from 'curio';
+import { flightRecorder, longblock } from 'curio/debug';
 import { instantiateCoroutine } from 'curio/meta';
 import { SchedFIFO } from 'curio/sched';
 import { VirtualClock } from 'curio/testing';
@@ -495,6 +497,23 @@ describe('arguments of constructors', () => {
       ['TaskGroup', () => new TaskGroup({ wait: 'most' as never })],
       ['Condition', () => new Condition({} as never)],
       ['UniversalQueue', () => new UniversalQueue({ maxsize: -1 })],
+      ['Kernel', () => new Kernel({ logger: {} as never })],
+      ['Kernel', () => new Kernel({ logger: { ...console, warn: undefined } as never })],
+      ['longblock', () => longblock(0.1 as never)],
+      ['flightRecorder', () => flightRecorder(5 as never)],
+      ['flightRecorder', () => flightRecorder({ directory: 5 as never })],
+      [
+        'workerLimits',
+        () => {
+          workerLimits.threads = 0;
+        },
+      ],
+      [
+        'workerLimits',
+        () => {
+          workerLimits.processes = Number.NaN;
+        },
+      ],
     ];
     for (const [name, make] of bad) {
       try {

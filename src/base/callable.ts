@@ -135,6 +135,13 @@ export function isOptions(value: unknown): value is object {
   return typeof value === 'object' && value !== null && className(value) === 'Object' && !isThenable(value);
 }
 
+/** True for what `for await` goes over. */
+export function isIterable(value: unknown): value is object {
+  if (typeof value === 'string') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return Symbol.iterator in value || Symbol.asyncIterator in value;
+}
+
 /**
  * Checks a number of seconds at the call.
  * @throws TypeError for NaN and for what is not a number

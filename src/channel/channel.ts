@@ -3,6 +3,7 @@
  * Connection.
  */
 
+import { describe } from '../base/callable.ts';
 import { CancelledError, TaskTimeout } from '../errors.ts';
 import { type Address, addressText, endpoint, literal, literalKind } from '../io/address.ts';
 import { driver } from '../io/choice.ts';
@@ -60,6 +61,11 @@ export class Channel implements AsyncDisposable {
   constructor(address: Address, second?: number | ChannelOptions, third: ConnectionOptions = {}) {
     const options: ChannelOptions = typeof second === 'object' ? second : { ...third, family: second };
     this.family = options.family ?? familyOf(address);
+    if (![AF_INET, AF_INET6, AF_UNIX].includes(this.family))
+      throw new TypeError(
+        `The family of a Channel is AF_INET, AF_INET6 or AF_UNIX, not ${describe(this.family)}. ` +
+          "Host and port are one address: new Channel(['localhost', 9000]).",
+      );
     endpoint(address, this.family, 'Channel()');
     this.#address = typeof address === 'string' || Buffer.isBuffer(address) ? address : [...address];
     this.#options = options;

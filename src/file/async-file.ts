@@ -8,7 +8,7 @@
 
 import type { PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { describe } from '../base/callable.ts';
+import { describe, isIterable } from '../base/callable.ts';
 import { AsyncOnlyError, SyncIOError } from '../errors.ts';
 import { memoryOf } from '../io/attempts.ts';
 import { attach } from '../io/system.ts';
@@ -403,12 +403,6 @@ function refuseSynchronous(): never {
   throw new SyncIOError(
     'A file is read asynchronously: write `for await (const line of file)`, or use file.blocking().',
   );
-}
-
-function isIterable(value: unknown): value is object {
-  if (typeof value === 'string') return true;
-  if (typeof value !== 'object' || value === null) return false;
-  return Symbol.iterator in value || Symbol.asyncIterator in value;
 }
 
 /** A line as what an iterator gives. */

@@ -5,6 +5,7 @@
  * Files with text, seek and tell are file.ts; here bytes only come and go.
  */
 
+import { describe, isIterable } from '../base/callable.ts';
 import { AsyncOnlyError, EOFError } from '../errors.ts';
 import { enter, enterComposite, pass, refused, type TaskRecord } from '../traps.ts';
 import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryRecv } from './attempts.ts';
@@ -251,6 +252,8 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
    * @see Reference manual, "Streams"
    */
   writelines(lines: Iterable<Data> | AsyncIterable<Data>): Promise<void> {
+    if (!isIterable(lines))
+      throw new TypeError(`Stream.writelines() wants something to iterate over, not ${describe(lines)}.`);
     if (enterComposite('Stream.writelines()') === null) return refused('Stream.writelines()');
     return this.#writelines(lines);
   }

@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { describe } from '../base/callable.ts';
+import { describe, isOptions } from '../base/callable.ts';
 import { valueText } from '../base/stack.ts';
 import { CancelledError } from '../errors.ts';
 import type { Task } from '../task.ts';
@@ -79,13 +79,15 @@ export class FlightRecorder extends Observer {
   #untilClock = 0;
   #witness: Task<unknown> | null = null;
 
-  constructor({
-    size = 10_000,
-    directory = '.',
-    signal = 'SIGUSR2',
-    files = 10,
-  }: FlightRecorderOptions = {}) {
+  constructor(options: FlightRecorderOptions = {}) {
     super();
+    if (!isOptions(options))
+      throw new TypeError(
+        `A flight recorder takes options, such as { size: 1000 }, not ${describe(options)}.`,
+      );
+    const { size = 10_000, directory = '.', signal = 'SIGUSR2', files = 10 } = options;
+    if (typeof directory !== 'string')
+      throw new TypeError(`The directory of a flight recorder is a path, not ${describe(directory)}.`);
     if (!Number.isInteger(size) || size < 1)
       throw new RangeError(
         `A flight recorder keeps a whole number of entries, 1 or more, not ${describe(size)}.`,

@@ -8,6 +8,7 @@ import { Call, type CallOptions } from './call.ts';
 import { lineOf } from './line.ts';
 import { poolOf } from './pools.ts';
 import { pack } from './travel/pack.ts';
+import { refuseShells } from './travel/shell.ts';
 
 /** A call as a user meant it. */
 export interface Order {
@@ -26,6 +27,7 @@ export function send({ who, kind, options, fn, args }: Order): Promise<unknown> 
   const refusal = begin(task, operation);
   if (refusal !== null) return refusal;
   try {
+    refuseShells(args, options.transfer ?? [], who);
     const call = new Call(fn, pack(fn, who), args, options);
     note(task, who, [fn, ...args]);
     submit(task, kind, who === 'blockInThread' ? fn : null, call);

@@ -3,6 +3,15 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { describe } from '../base/callable.ts';
+
+let threads = 64;
+let processes = availableParallelism();
+
+function checked(limit: number, name: string): number {
+  if (limit === Number.POSITIVE_INFINITY || (Number.isInteger(limit) && limit >= 1)) return limit;
+  throw new RangeError(`workerLimits.${name} is a whole number, 1 or more, not ${describe(limit)}.`);
+}
 
 /**
  * How many worker threads and processes one kernel uses at most. Further calls wait for their turn. To be changed before
@@ -10,7 +19,19 @@ import { availableParallelism } from 'node:os';
  *
  * @see Reference manual, "Blocking Operations and External Work" (`MAX_WORKER_THREADS`, `MAX_WORKER_PROCESSES`)
  */
-export const workerLimits: { threads: number; processes: number } = {
-  threads: 64,
-  processes: availableParallelism(),
+export const workerLimits = {
+  get threads(): number {
+    return threads;
+  },
+  /** @throws RangeError for what is no whole number, 1 or more */
+  set threads(limit: number) {
+    threads = checked(limit, 'threads');
+  },
+  get processes(): number {
+    return processes;
+  },
+  /** @throws RangeError for what is no whole number, 1 or more */
+  set processes(limit: number) {
+    processes = checked(limit, 'processes');
+  },
 };

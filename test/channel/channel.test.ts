@@ -541,6 +541,7 @@ describe('arguments', () => {
       for (const make of [
         () => new Channel(5 as never),
         () => new Channel(['localhost'] as never),
+        () => new Channel('127.0.0.1', 80),
         () => new Channel('/tmp/x', AF_INET),
         () => new Channel(['localhost', 1], AF_UNIX),
         () => new Channel(['localhost', 1], AF_INET, { codec: 'xml' as never }),

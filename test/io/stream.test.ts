@@ -264,6 +264,7 @@ onEachDriver('streams', (driver) => {
     run(async () => {
       const [stream, peer] = await streamPair();
       await stream.writelines(['a', Buffer.from('b')]);
+      expect(() => stream.writelines(5 as never)).toThrow(/wants something to iterate over, not 5/);
       await stream.writelines(
         (async function* () {
           yield 'c';

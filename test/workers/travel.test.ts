@@ -1,9 +1,12 @@
 // What of a function travels, and what the errors say about one that cannot.
 
+import { createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { Event, Lock, Queue, TaskGroup, UniversalEvent, UniversalQueue } from 'curio';
 import { moduleFunction } from 'curio/workers';
 import { describe, expect, test } from 'vitest';
 import { pack } from '../../src/workers/travel/pack.ts';
+import { refuseShells } from '../../src/workers/travel/shell.ts';
 import { unpack } from '../../src/workers/travel/unpack.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
@@ -29,6 +32,42 @@ const account = new Account();
 const LIMIT = 5;
 const even = (n: number): boolean => (n === 0 ? true : odd(n - 1));
 const odd = (n: number): boolean => (n === 0 ? false : even(n - 1));
+
+describe('an argument', () => {
+  const refused = (...args: unknown[]) => {
+    refuseShells(args, [], 'runInThread');
+  };
+
+  test('of which nothing would arrive is refused, with its place', () => {
+    class Secret {
+      readonly #word = 'x';
+      tell(): string {
+        return this.#word;
+      }
+    }
+    for (const [name, arg] of Object.entries({
+      Queue: new Queue(3),
+      Lock: new Lock(),
+      Event: new Event(),
+      TaskGroup: new TaskGroup(),
+      Secret: new Secret(),
+    })) {
+      expect(() => refused(1, arg)).toThrow(
+        `runInThread() copies its arguments, and of argument 2, an instance of ${name}, nothing would arrive.`,
+      );
+    }
+  });
+
+  test('that is copied with what it holds is not refused, nor what Node can send', () => {
+    class Index extends Map<string, number> {}
+    class Point {
+      readonly x = 1;
+    }
+    refused(new Index(), new Point(), {}, [], Object.create(null), new Date(), /x/, new Error('x'));
+    refused(Buffer.from('x'), new Uint8Array(1), new Blob(['x']), createSecretKey(Buffer.from('x')), null);
+    refused(new UniversalQueue(), new UniversalEvent());
+  });
+});
 
 describe('a function travels', () => {
   test('as a copy, not as itself', async () => {
@@ -85,7 +124,15 @@ describe('a function travels', () => {
   });
 
   test('by name, if Node has made it global', async () => {
-    for (const fn of [structuredClone, queueMicrotask, fetch, setTimeout, URL, AbortController, Event]) {
+    for (const fn of [
+      structuredClone,
+      queueMicrotask,
+      fetch,
+      setTimeout,
+      URL,
+      AbortController,
+      globalThis.Event,
+    ]) {
       expect(await shipped(fn as never)).toBe(fn);
       const holder = { fn };
       expect(await (await shipped(() => holder.fn))()).toBe(fn);
