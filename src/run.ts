@@ -5,7 +5,7 @@
 
 import { Activation } from './activation.ts';
 import { type Callable, callable, describe, isOptions } from './base/callable.ts';
-import { checkLogger, type Logger, logTo } from './base/logger.ts';
+import { type Logger, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
 import { schedtrace } from './debuggers.ts';
 import { RuntimeError } from './errors.ts';
@@ -91,7 +91,7 @@ export class Kernel implements AsyncDisposable {
     this.#core = new Core({
       taskClass: checkTaskClass(options.taskClass ?? Task),
       clock: checkClock(options.clock),
-      logger: checkLogger(options.logger),
+      logger: options.logger,
       stacks: options.stacks ?? process.env.CURIO_STACKS === '1',
       ready: options.ready,
     });

@@ -4,7 +4,7 @@
  * it must not take the kernel with it.
  */
 
-import { describe, isThenable } from './callable.ts';
+import { isThenable } from './callable.ts';
 import { valueText } from './stack.ts';
 
 /** What `run({ logger })` takes; `console` is one. */
@@ -28,18 +28,6 @@ export const stderrLogger: Logger = {
   warn: (message) => write('warn', message),
   error: (message) => write('error', message),
 };
-
-/** @throws TypeError for what lacks one of the methods */
-export function checkLogger(logger: Logger | undefined): Logger | undefined {
-  if (logger === undefined) return undefined;
-  for (const level of Object.keys(stderrLogger) as LogLevel[]) {
-    if (typeof logger?.[level] !== 'function')
-      throw new TypeError(
-        `A logger has the methods debug, info, warn and error, as console does; ${level}() is missing in ${describe(logger)}.`,
-      );
-  }
-  return logger;
-}
 
 /** Logs, and turns to standard error when the logger itself fails, at once or later. Never throws. */
 export function logTo(logger: Logger, level: LogLevel, message: string): void {
