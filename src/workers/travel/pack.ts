@@ -12,7 +12,7 @@ import { moduleNameOf } from './module-function.ts';
 import { nameOf } from './named.ts';
 import { scriptMark } from './place.ts';
 import { type Inspection, inspectFunction } from './scopes.ts';
-import { exportsIn, pathOf, urlOf } from './script.ts';
+import { exportsIn, mayChange, pathOf, urlOf } from './script.ts';
 import type { Freight, NamedPart, Part, ReferencePart, Shipment, SourcePart } from './shipment.ts';
 import { type Reading, read, Unreadable } from './text.ts';
 
@@ -185,9 +185,11 @@ class Packer {
             }),
           },
         ];
-      // A function under its own name is one that was declared, or imported; anything else may be another the next time.
-      if (typeof value !== 'function' && nameOf(value) === null) this.lasting = false;
-      else if (typeof value === 'function' && value.name !== name && value.name !== '') this.lasting = false;
+      // A function under its own name is one that was declared, or imported; anything else may be another the next time. So may
+      // that one, if its variable gets another: what is written there has its name as well.
+      const isOwn =
+        typeof value === 'function' ? value.name === name || value.name === '' : nameOf(value) !== null;
+      if (!isOwn || inspection === null || mayChange(inspection.scriptId, name)) this.lasting = false;
       return [name, this.#freight(value, way, membersUsed(text, name), new Set())] as const;
     });
   }
