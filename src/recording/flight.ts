@@ -212,7 +212,6 @@ export class FlightRecorder extends Observer {
    * @see Reference manual, "Debugging and Diagnostics"
    */
   dump(reason = 'dump() was called'): string {
-    const path = join(this.#directory, `curio-flight-${process.pid}-${++files}.json`);
     const tasks = this.#witness === null ? [] : tasksBeside(this.#witness);
     const about = {
       reason,
@@ -225,11 +224,23 @@ export class FlightRecorder extends Observer {
       waiting: waitReport(waitGraph(tasks)).split('\n'),
     };
     const events = this.#events().map(traceLine).join(',\n');
-    writeFileSync(
-      path,
+    return this.#writeNew(
       `{"displayTimeUnit":"ms",\n"otherData":${JSON.stringify(about, null, 1)},\n"traceEvents":[\n${events}\n]}\n`,
     );
-    return path;
+  }
+
+  /** Writes a file that was not there. Other threads of the process count for themselves, and so did a process that had its number. */
+  #writeNew(text: string): string {
+    for (;;) {
+      const path = join(this.#directory, `curio-flight-${process.pid}-${++files}.json`);
+      try {
+        writeFileSync(path, text, { flag: 'wx' });
+        return path;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        // swallows: somebody else's; the next number may be free.
+      }
+    }
   }
 
   /** The entries as trace events, oldest first. One task runs at a time: a turn began when what came before it ended. */

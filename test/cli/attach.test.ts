@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { attach } from '../../src/cli/attach/attached.ts';
 import { listeningPorts } from '../../src/cli/attach/target.ts';
 import { Curio, curio } from '../kit/curio.ts';
 import { Program } from '../kit/terminals.ts';
@@ -66,6 +67,17 @@ test.runIf(process.platform === 'linux')('two processes are looked into at once'
       expect(seen.map(({ out }) => JSON.parse(out).pid)).toEqual([one, other]);
     }),
   ),
+);
+
+test.runIf(process.platform === 'linux')('who leaves first cuts nobody off who still looks', patient, () =>
+  lookAt('idle', async (pid) => {
+    const first = await attach(pid);
+    const second = await attach(pid);
+    await first.close();
+    expect((await second.ask('ps')).text).toContain('napper');
+    await second.close();
+    expect(listeningPorts(pid)).toEqual(new Set());
+  }),
 );
 
 test.runIf(process.platform === 'linux')(

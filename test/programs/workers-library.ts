@@ -21,3 +21,11 @@ export class Box {
     return area(this.side, this.side) * this.side;
   }
 }
+
+function times(factor: number): (x: number) => number {
+  const scaling = (x: number) => x * factor;
+  return scaling;
+}
+
+export const scaling = times(2);
+export const tripling = times(3);

@@ -18,7 +18,7 @@ import {
   timeoutAfter,
   UniversalQueue,
 } from 'curio';
-import { area, Box, counted } from './workers-library.ts';
+import { area, Box, counted, scaling, tripling } from './workers-library.ts';
 
 console.log('the program runs');
 
@@ -69,6 +69,7 @@ async function where(elsewhere: typeof runInThread | typeof runInProcess, name: 
   console.log(name);
   for (const [kind, fn] of Object.entries(functions)) console.log(`${kind}: ${await elsewhere(fn)}`);
   console.log(`an export of a library: ${await elsewhere(area, 4, 5)}`);
+  console.log(`two of the same lines: ${await elsewhere(scaling, 1)}, ${await elsewhere(tripling, 1)}`);
   console.log(`a library's own state: ${await elsewhere(counted)}, ${await elsewhere(counted)}`);
   try {
     await elsewhere(function breaks() {

@@ -1,6 +1,6 @@
 // The flight recorder: the last things that tasks did, written down when something goes wrong.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Event, Lock, type RunOptions, run, sleep, spawn } from 'curio';
 import { flightRecorder } from 'curio/debug';
@@ -151,6 +151,19 @@ describe('a flight recorder', () => {
       await (await spawn(() => sleep(1))).cancel();
     });
     expect(flightsIn(folder)).toHaveLength(2);
+  });
+
+  test('overwrites no file of another thread, which has the same process, nor of an earlier process', async () => {
+    const { folder, options, box } = flying();
+    const paths = await run(options, async function main() {
+      const first = box.dump();
+      const number = Number(/(\d+)\.json$/.exec(first)![1]);
+      const next = join(folder, `curio-flight-${process.pid}-${number + 1}.json`);
+      writeFileSync(next, 'of another');
+      return [next, box.dump()];
+    });
+    expect(readFileSync(paths[0]!, 'utf8')).toBe('of another');
+    expect(JSON.parse(readFileSync(paths[1]!, 'utf8')).otherData.reason).toBe('dump() was called');
   });
 
   test('that cannot write says so, and harms nobody', async () => {

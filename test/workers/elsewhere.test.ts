@@ -19,6 +19,7 @@ import {
   wait,
   workerLimits,
 } from 'curio';
+import { moduleFunction } from 'curio/workers';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import { children, folder, note, stateOf, until } from '../kit/processes.ts';
 
@@ -52,6 +53,13 @@ describe.each([
       await elsewhere(() => undefined),
     ]);
     expect(results).toEqual([610, 2, undefined]);
+  });
+
+  test('says each time why a function cannot be made there', async () => {
+    const work = moduleFunction('file:///nowhere.mjs', 'work');
+    const errors = await run(async () => [await failure(elsewhere(work)), await failure(elsewhere(work))]);
+    expect(errors[0]!.message).toContain("file:///nowhere.mjs, and so 'work', could not be loaded there");
+    expect(errors[1]!.message).toBe(errors[0]!.message);
   });
 
   test('runs the function elsewhere, and one call after the other in the same place', async () => {

@@ -26,6 +26,7 @@ const side = (name: string) => [
   'a class that a library exports: 8',
   'asynchronous: b',
   'an export of a library: 20',
+  'two of the same lines: 2, 3',
   "a library's own state: 1, 2",
   'true FAR true',
   'true',

@@ -92,6 +92,23 @@ describe('a function travels', () => {
     expect([first(), second()]).toEqual([1, 2]);
   });
 
+  test('with the functions that its variables hold at the time of the call', async () => {
+    let step = (x: number): number => x + 1;
+    let named = 'first';
+    const naming = (name: string) => (name === 'first' ? () => 'first' : () => 'second');
+    let plan = naming(named);
+    let [up, down] = [() => 'up', () => 'down'];
+    let library: object = Math;
+    const fn = () => `${step(1)} ${plan()} ${up()} ${down()} ${Object.prototype.toString.call(library)}`;
+    expect((await shipped(fn))()).toBe('2 first up down [object Math]');
+    step = (x) => x + 10;
+    named = 'second';
+    plan = naming(named);
+    [up, down] = [down, up];
+    library = JSON;
+    expect((await shipped(fn))()).toBe('11 second down up [object JSON]');
+  });
+
   test('also as a method, a getter, a class, a generator, an async function, and bound', async () => {
     const object = {
       method(x: number) {
@@ -189,6 +206,7 @@ describe('a function travels', () => {
     const plain = (x: number) => x + 1;
     const capturing = (x: number) => x + LIMIT;
     expect(pack(plain, 'runInThread')).toBe(pack(plain, 'runInThread'));
+    expect(pack(even, 'runInThread')).toBe(pack(even, 'runInThread'));
     expect(pack(capturing, 'runInThread')).not.toBe(pack(capturing, 'runInThread'));
   });
 });

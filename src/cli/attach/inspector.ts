@@ -3,9 +3,10 @@
  * what Curio is.
  */
 
+import { randomUUID } from 'node:crypto';
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Talk } from '../../stall/hold.ts';
+import { type Talk, within } from '../../stall/hold.ts';
 import { checkTarget, listeningPorts, NotAttachable } from './target.ts';
 import { WebSocketClient } from './web-socket.ts';
 
@@ -19,16 +20,25 @@ const LOOK = 20;
 const SIGN = 5000;
 const LEASH = 30_000;
 
-// What is evaluated in the process. It keeps what it needs in a property of its global object, until it takes leave.
+// What is evaluated in the process. It keeps what it needs in a property of its global object, until the last who looks takes leave.
 const PLACE = `globalThis[Symbol.for('curio.inspected')]`;
-const ARRIVE = `void (${PLACE} = { seen: Date.now(), leash: setInterval(() => {
+const ARRIVE = `void (${PLACE} ??= { looking: new Set(), seen: Date.now(), leash: setInterval(() => {
   if (Date.now() - ${PLACE}.seen < ${LEASH}) return;
   clearInterval(${PLACE}.leash);
   delete ${PLACE};
   process._debugEnd();
 }, ${SIGN}).unref() })`;
-const STAY = `void (${PLACE} && (${PLACE}.seen = Date.now()))`;
-const LEAVE = `clearInterval(${PLACE}?.leash), delete ${PLACE}, process._debugEnd()`;
+const stay = (name: string) =>
+  `void (${PLACE} && (${PLACE}.looking.add('${name}'), ${PLACE}.seen = Date.now()))`;
+/** True if the inspector stays: others look, or nobody started it for this. */
+const leave = (name: string) => `(() => {
+  const place = ${PLACE};
+  if (!place?.looking.delete('${name}') || place.looking.size > 0) return true;
+  clearInterval(place.leash);
+  delete ${PLACE};
+  process._debugEnd();
+  return false;
+})()`;
 
 interface Reply {
   id?: number;
@@ -47,8 +57,8 @@ export class Inspector implements Talk {
   readonly #pid: number;
   readonly #port: number;
   readonly #line: WebSocketClient;
-  /** It was not there before: nobody else needs it. */
-  readonly #ours: boolean;
+  /** What the process knows this one by who looks into it. */
+  readonly #name = randomUUID();
   readonly #questions = new Map<number, Question>();
   readonly #listeners: { event: string; hear: (params: unknown) => void }[] = [];
   #last = 0;
@@ -58,14 +68,13 @@ export class Inspector implements Talk {
   private constructor(pid: number, port: number, ours: boolean, line: WebSocketClient) {
     this.#pid = pid;
     this.#port = port;
-    this.#ours = ours;
     this.#line = line;
     line.onMessage = (text) => this.#hear(JSON.parse(text) as Reply);
     line.onClose = () => this.#end();
-    if (!ours) return;
-    // Should this command be killed, the inspector is not to stay open for ever.
-    this.#tell(ARRIVE);
-    this.#holding = setInterval(() => this.#tell(STAY), SIGN).unref();
+    // Should this command be killed, the inspector is not to stay open for ever. One that others have started is to stay for this, too.
+    if (ours) this.#tell(ARRIVE);
+    this.#tell(stay(this.#name));
+    this.#holding = setInterval(() => this.#tell(stay(this.#name)), SIGN).unref();
   }
 
   /** @throws NotAttachable */
@@ -97,18 +106,24 @@ export class Inspector implements Talk {
     this.#listeners.length = 0;
   }
 
-  /** Takes leave. An inspector that was started for this is stopped. */
+  /** Takes leave. An inspector that was started for this, or for others who have left, is stopped. */
   async close(): Promise<void> {
     clearInterval(this.#holding);
-    if (!this.#over && this.#ours) {
-      this.#tell(LEAVE);
-      // It is for the inspector to hang up: Node crashes when both sides do at the same time.
-      await this.#stops();
-    }
+    // It is for the inspector to hang up: Node crashes when both sides do at the same time.
+    if (!this.#over && !(await this.#leaves())) await this.#stops();
     this.#line.close();
   }
 
-  /** Nobody waits for an answer: there is none when this ends the inspector. */
+  /** True if the inspector stays. There may be no answer when this ends it. */
+  async #leaves(): Promise<boolean> {
+    const asked = this.post('Runtime.evaluate', { expression: leave(this.#name), returnByValue: true });
+    const stays = asked.then(
+      (evaluated) => (evaluated as { result: { value: boolean } }).result.value,
+      () => false,
+    );
+    return (await within(STOP, stays)) ?? false;
+  }
+
   #tell(expression: string): void {
     this.post('Runtime.evaluate', { expression }).then(undefined, () => {});
   }

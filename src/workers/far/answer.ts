@@ -15,7 +15,7 @@ export function answer(call: CallMessage): Reply | Promise<Reply> {
       (error) => ({ error: failure(error, call) }),
     );
   try {
-    const fn = typeof call.fn === 'number' ? known(call.fn).fn : unpack(call.fn);
+    const fn = unpack(typeof call.fn === 'number' ? known(call.fn) : call.fn);
     if (fn instanceof Promise)
       return settle(
         fn.then((it) => it(...unpackArguments(call))),
@@ -82,7 +82,7 @@ function failure(error: unknown, { fn, name }: CallMessage): Envelope {
 function explainMissing(error: unknown, fn: Shipment | number, name: string): void {
   if (!(error instanceof ReferenceError)) return;
   const missing = /^(\S+) is not defined$/.exec(error.message)?.[1];
-  const { parts } = typeof fn === 'number' ? known(fn).shipment : fn;
+  const { parts } = typeof fn === 'number' ? known(fn) : fn;
   const uses = parts.some((part) => part.by === 'source' && part.globals.includes(missing ?? ''));
   if (missing === undefined || !uses) return;
   error.message +=

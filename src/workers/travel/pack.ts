@@ -12,7 +12,7 @@ import { moduleNameOf } from './module-function.ts';
 import { nameOf } from './named.ts';
 import { scriptMark } from './place.ts';
 import { type Inspection, inspectFunction } from './scopes.ts';
-import { exportsIn, pathOf, urlOf } from './script.ts';
+import { exportsIn, mayChange, pathOf, urlOf } from './script.ts';
 import type { Freight, NamedPart, Part, ReferencePart, Shipment, SourcePart } from './shipment.ts';
 import { type Reading, read, Unreadable } from './text.ts';
 
@@ -185,9 +185,11 @@ class Packer {
             }),
           },
         ];
-      // A function under its own name is one that was declared, or imported; anything else may be another the next time.
-      if (typeof value !== 'function' && nameOf(value) === null) this.lasting = false;
-      else if (typeof value === 'function' && value.name !== name && value.name !== '') this.lasting = false;
+      // A function under its own name is one that was declared, or imported; anything else may be another the next time. So may
+      // that one, if its variable gets another: what is written there has its name as well.
+      const isOwn =
+        typeof value === 'function' ? value.name === name || value.name === '' : nameOf(value) !== null;
+      if (!isOwn || inspection === null || mayChange(inspection.scriptId, name)) this.lasting = false;
       return [name, this.#freight(value, way, membersUsed(text, name), new Set())] as const;
     });
   }
@@ -299,16 +301,18 @@ function globalOfNode(fn: AnyFunction): NamedPart | null {
 function referenceTo(
   fn: AnyFunction,
   text: string,
-  { scriptId, isModule }: Inspection,
+  { scriptId, module }: Inspection,
 ): Omit<ReferencePart, 'otherwise'> | null {
   const url = urlOf(scriptId);
   const path = pathOf(url);
   if (path === null || isMainScript(url)) return null;
   const name = functionName(fn);
-  if (isModule) {
+  if (module !== null) {
     const exported = exportsIn(path);
     const key = exported.get(fn.name) ?? (fn.name === 'default' ? 'default' : undefined);
-    return key === undefined ? null : { by: 'reference', name, module: url, key, required: false, text };
+    return key === undefined || isAnother(fn, module)
+      ? null
+      : { by: 'reference', name, module: url, key, required: false, text };
   }
   const { createRequire } = process.getBuiltinModule('node:module');
   const loaded = createRequire(path).cache[path]?.exports as unknown;
@@ -316,6 +320,16 @@ function referenceTo(
   if (typeof loaded !== 'object' || loaded === null) return null;
   const key = Object.keys(loaded).find((it) => (loaded as Record<string, unknown>)[it] === fn);
   return key === undefined ? null : { by: 'reference', name, module: path, key, required: true, text };
+}
+
+/** Something else has its name in the module: what was made by the same lines with other values looks the same. */
+function isAnother(fn: AnyFunction, module: Record<string, unknown>): boolean {
+  try {
+    return Object.hasOwn(module, fn.name) && module[fn.name] !== fn;
+  } catch {
+    // swallows: the ReferenceError of a variable whose declaration has not been reached.
+    return true;
+  }
 }
 
 /** How far into its text V8 says a function begins: at the parenthesis of its parameters. */

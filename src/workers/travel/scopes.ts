@@ -13,8 +13,8 @@ export interface Inspection {
   scriptId: string;
   line: number;
   column: number;
-  /** It stands in a module of ECMAScript's. */
-  isModule: boolean;
+  /** The variables of the module of ECMAScript's that it stands in; null if it stands in none. */
+  module: Record<string, unknown> | null;
   /** The variables around it, innermost scope first; no globals. */
   scopes: Record<string, unknown>[];
   /** What is behind a bound function. */
@@ -90,7 +90,7 @@ export function inspectFunction(fn: unknown): Inspection | null {
             args: Array.from((fetch('[[BoundArgs]]') ?? []) as ArrayLike<unknown>),
           }
         : null;
-      if (bound !== null) return { scriptId: '', line: 0, column: 0, isModule: false, scopes: [], bound };
+      if (bound !== null) return { scriptId: '', line: 0, column: 0, module: null, scopes: [], bound };
       const place = internals.get('[[FunctionLocation]]')?.value as
         | { scriptId: string; lineNumber: number; columnNumber: number }
         | undefined;
@@ -100,7 +100,7 @@ export function inspectFunction(fn: unknown): Inspection | null {
         scriptId: place.scriptId,
         line: place.lineNumber,
         column: place.columnNumber,
-        isModule: list.some(({ description }) => description === 'Module'),
+        module: list.find(({ description }) => description === 'Module')?.object ?? null,
         scopes: list.filter(({ description }) => description !== 'Global').map(({ object }) => object),
         bound: null,
       } as Inspection;

@@ -1,5 +1,5 @@
 /*
- * Scripts by V8's number: where each came from, and which functions it exports.
+ * Scripts by V8's number: where each came from, which functions it exports, and which variables it gives new values.
  */
 
 import { inspecting } from './scopes.ts';
@@ -68,19 +68,22 @@ export function pathOf(url: string): string | null {
   return process.getBuiltinModule('node:path').isAbsolute(url) ? url : null;
 }
 
+function textOf(path: string): string | null {
+  try {
+    return process.getBuiltinModule('node:fs').readFileSync(path, 'utf8');
+  } catch {
+    // swallows: a file that has gone, or never was one, has no text.
+    return null;
+  }
+}
+
 const exportsOfFile = new Map<string, Map<string, string>>();
 
 /** Local name to exported name of what the text of a module looks like exporting. */
 export function exportsIn(path: string): Map<string, string> {
   const known = exportsOfFile.get(path);
   if (known !== undefined) return known;
-  let text: string;
-  try {
-    text = process.getBuiltinModule('node:fs').readFileSync(path, 'utf8');
-  } catch {
-    // swallows: a file that has gone, or never was one, cannot be imported either.
-    text = '';
-  }
+  const text = textOf(path) ?? '';
   const found = new Map<string, string>();
   for (const [, isDefault, name] of text.matchAll(
     /\bexport\s+(default\s+)?(?:async\s+)?(?:abstract\s+)?(?:function\s*\*?|class)\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu,
@@ -103,4 +106,31 @@ export function exportsIn(path: string): Map<string, string> {
   }
   exportsOfFile.set(path, found);
   return found;
+}
+
+const changing = new Map<string, boolean>();
+
+/** True if the script's text looks like giving a variable of this name another value than its first, or is not to be had. */
+export function mayChange(scriptId: string, name: string): boolean {
+  const path = pathOf(urlOf(scriptId));
+  if (path === null) return true;
+  const key = `${path}\0${name}`;
+  let known = changing.get(key);
+  if (known === undefined) {
+    const text = textOf(path);
+    known = text === null || assignmentTo(name).test(text);
+    changing.set(key, known);
+  }
+  return known;
+}
+
+/** `name = …`, `name ??= …`, `for (name of …)` and `[name] = …`, where that is no declaration. */
+function assignmentTo(name: string): RegExp {
+  const word = `${name.replace(/\$/g, '\\$&')}(?![\\p{ID_Continue}$])`;
+  const gets = '=(?![=>])';
+  return new RegExp(
+    `(?<![\\p{ID_Continue}$.]|\\b(?:const|let|var)\\s+)${word}\\s*(?:${gets}|(?:\\?\\?|\\|\\||&&)=|(?:of|in)\\b)|` +
+      `[[{,:]\\s*${word}\\s*(?=[,\\]}])[^=;()]*[\\]}]\\s*${gets}`,
+    'u',
+  );
 }

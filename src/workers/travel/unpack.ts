@@ -12,7 +12,8 @@ type Unpacked = (...args: unknown[]) => unknown;
 
 /** A function that stays, and what it came as. */
 interface Kept {
-  readonly fn: Unpacked;
+  /** Null until it could be made. */
+  readonly fn: Unpacked | null;
   readonly shipment: Shipment;
 }
 
@@ -28,18 +29,20 @@ const unpacked: Stock = new Map();
  * @throws TypeError if the function cannot be found or made
  */
 export function unpack(shipment: Shipment, stock = unpacked): Unpacked | Promise<Unpacked> {
-  const before = stock.get(shipment.id);
-  if (before !== undefined) return before.fn;
+  const before = stock.get(shipment.id)?.fn ?? null;
+  if (before !== null) return before;
+  // Even if it cannot be made: the sender has sent it, and calls it by its number from then on.
+  if (shipment.lasting) stock.set(shipment.id, { fn: null, shipment });
   const made = new Unpacker(shipment.parts).part(shipment.root);
   if (made instanceof Promise) return made.then((fn) => keep(shipment, fn as Unpacked, stock));
   return keep(shipment, made as Unpacked, stock);
 }
 
-/** A lasting shipment that has been unpacked before. */
-export function known(id: number): Kept {
+/** A lasting shipment that has come before. */
+export function known(id: number): Shipment {
   const kept = unpacked.get(id);
   if (kept === undefined) throw new Error(`Shipment ${id} has not arrived here.`);
-  return kept;
+  return kept.shipment;
 }
 
 function keep(shipment: Shipment, fn: Unpacked, stock: Stock): Unpacked {
