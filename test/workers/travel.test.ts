@@ -1,7 +1,9 @@
 // What of a function travels, and what the errors say about one that cannot.
 
 import { readFileSync } from 'node:fs';
+import { runInThisContext } from 'node:vm';
 import { moduleFunction } from 'curio/workers';
+import { transformSync } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { pack } from '../../src/workers/travel/pack.ts';
 import { unpack } from '../../src/workers/travel/unpack.ts';
@@ -82,6 +84,15 @@ describe('a function travels', () => {
     expect((await shipped(object.method.bind(null, 2)))()).toBe(7);
     expect((await shipped(Math.max))(1, 3)).toBe(3);
     expect((await shipped(readFileSync)) as unknown).toBe(readFileSync);
+  });
+
+  test('with what esbuild makes of the import of a CommonJS module that is a function', async () => {
+    const text = "import double from './double.cjs'; export const fn = (x) => double(x) + 1;";
+    const { code } = transformSync(text, { format: 'cjs', platform: 'node' });
+    const module = { exports: {} as { fn: AnyFunction } };
+    const double = (x: number) => x * 2;
+    runInThisContext(`(function (module, require) {${code}})`)(module, () => double);
+    expect((await shipped(module.exports.fn))(4)).toBe(9);
   });
 
   test('by name, if Node has made it global', async () => {

@@ -347,12 +347,16 @@ const usesThis = (value: unknown): boolean =>
   nameOf(value) === null &&
   /^(?!class\b)[\s\S]*\bthis\b/.test(Function.prototype.toString.call(value));
 
-/** A module's namespace, or an object that only holds things together. */
+/**
+ * A module's namespace, or an object that only holds things together. An object that inherits from functions is what esbuild makes of
+ * the import of a CommonJS module that is one.
+ */
 function isBag(value: object): boolean {
   const proto: unknown = Object.getPrototypeOf(value);
   return (
     proto === null ||
     proto === Object.prototype ||
+    proto === Function.prototype ||
     Object.prototype.toString.call(value) === '[object Module]'
   );
 }
