@@ -1,10 +1,12 @@
 // What of a function travels, and what the errors say about one that cannot.
 
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { runInThisContext } from 'node:vm';
 import { moduleFunction } from 'curio/workers';
 import { transformSync } from 'esbuild';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { pack } from '../../src/workers/travel/pack.ts';
 import { unpack } from '../../src/workers/travel/unpack.ts';
 
@@ -252,6 +254,28 @@ describe('moduleFunction()', () => {
     await expect(async () => moduleFunction(url, 'volume')()).rejects.toThrow(
       `${url} exports no function 'volume'.`,
     );
+  });
+
+  test('finds a package where the file that names it would', async () => {
+    const folder = mkdtempSync(`${tmpdir()}/curio-`);
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const doubler = `${folder}/node_modules/doubler`;
+    mkdirSync(doubler, { recursive: true });
+    writeFileSync(`${doubler}/package.json`, '{ "type": "module", "exports": { "import": "./index.js" } }');
+    writeFileSync(`${doubler}/index.js`, 'export const double = (x) => x * 2;');
+    writeFileSync(
+      `${folder}/user.cjs`,
+      'module.exports = (moduleFunction, it) => moduleFunction(it, "double");',
+    );
+    type Naming = (name: typeof moduleFunction, it: string) => (x: number) => unknown;
+    const named = createRequire(import.meta.url)(`${folder}/user.cjs`) as Naming;
+    const fn = named(moduleFunction, 'doubler');
+    expect([await fn(3), (await shipped(fn))(4)]).toEqual([6, 8]);
+  });
+
+  test('takes a path, whatever is in it', () => {
+    const { parts } = pack(moduleFunction('/a b/#1 100%.cjs', 'fn'), 'runInThread');
+    expect(parts).toMatchObject([{ module: 'file:///a%20b/%231%20100%25.cjs', key: 'fn' }]);
   });
 
   test('of something that is not there says so', async () => {

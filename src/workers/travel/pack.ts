@@ -71,9 +71,9 @@ class Packer {
   #part(fn: AnyFunction, trail: Trail): Part {
     const explicit = moduleNameOf(fn);
     if (explicit !== undefined) {
-      const { module, key } = explicit;
+      const { module, from, key } = explicit;
       const otherwise = `${module} exports no function '${key}'.`;
-      return { by: 'reference', name: key, module, key, required: false, text: null, otherwise };
+      return { by: 'reference', name: key, module, from, key, required: false, text: null, otherwise };
     }
     const named = nameOf(fn) ?? globalOfNode(fn);
     if (named !== null) return named;
@@ -308,14 +308,19 @@ function referenceTo(
   if (isModule) {
     const exported = exportsIn(path);
     const key = exported.get(fn.name) ?? (fn.name === 'default' ? 'default' : undefined);
-    return key === undefined ? null : { by: 'reference', name, module: url, key, required: false, text };
+    return key === undefined
+      ? null
+      : { by: 'reference', name, module: url, from: null, key, required: false, text };
   }
   const { createRequire } = process.getBuiltinModule('node:module');
   const loaded = createRequire(path).cache[path]?.exports as unknown;
-  if (loaded === fn) return { by: 'reference', name, module: path, key: '', required: true, text };
+  if (loaded === fn)
+    return { by: 'reference', name, module: path, from: null, key: '', required: true, text };
   if (typeof loaded !== 'object' || loaded === null) return null;
   const key = Object.keys(loaded).find((it) => (loaded as Record<string, unknown>)[it] === fn);
-  return key === undefined ? null : { by: 'reference', name, module: path, key, required: true, text };
+  return key === undefined
+    ? null
+    : { by: 'reference', name, module: path, from: null, key, required: true, text };
 }
 
 /** How far into its text V8 says a function begins: at the parenthesis of its parameters. */
