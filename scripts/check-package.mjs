@@ -150,7 +150,7 @@ function checkDrivers(folder) {
       encoding: 'utf8',
     });
     const sockets = name === 'posix' ? ['hello', 'from a thread'] : ['hello'];
-    const others = ['42', 'false', 'module', 'one and the same by require', name];
+    const others = ['42', 'false', 'a kernel of its own', 'module', 'one and the same by require', name];
     assert.deepEqual(said.trim().split('\n'), [...sockets, ...others]);
     const command = ['--no', 'curio', 'info', '--json'];
     const info = JSON.parse(execFileSync('npx', command, { cwd: folder, env, encoding: 'utf8' }));

@@ -3,13 +3,16 @@
 
 import { createRequire } from 'node:module';
 import {
+  AWAIT,
   aopen,
   moduleFunction,
   openConnection,
   run,
   runInThread,
   runServer,
+  sleep,
   spawn,
+  spawnThread,
   tcpServerSocket,
 } from 'curio';
 import { driverInfo } from 'curio/io';
@@ -39,6 +42,9 @@ async function main() {
   console.log(String(said).trim());
 
   console.log(await runInThread(moduleFunction('curio/meta', 'curioRunning')));
+  const thread = await spawnThread(() => AWAIT(sleep(0)));
+  await thread.join();
+  console.log(await runInThread(() => run(() => sleep(0).then(() => 'a kernel of its own'))));
 
   const file = await aopen(new URL('package.json', import.meta.url).pathname);
   console.log(JSON.parse(/** @type {string} */ (await file.read())).type);

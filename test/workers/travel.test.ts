@@ -4,9 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { runInThisContext } from 'node:vm';
+import { AWAIT } from 'curio/thread';
 import { moduleFunction } from 'curio/workers';
 import { transformSync } from 'esbuild';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { nameOf } from '../../src/workers/travel/named.ts';
 import { pack } from '../../src/workers/travel/pack.ts';
 import { unpack } from '../../src/workers/travel/unpack.ts';
 
@@ -103,6 +105,11 @@ describe('a function travels', () => {
       const holder = { fn };
       expect(await (await shipped(() => holder.fn))()).toBe(fn);
     }
+  });
+
+  test('by name to an async thread, if it is Curio’s own, and not to a worker, which need not have it', () => {
+    expect(nameOf(AWAIT, true)).toEqual({ by: 'own', path: ['AWAIT'] });
+    expect(nameOf(AWAIT, false)).toBeNull();
   });
 
   test('as a copy, if it is the user who has made it global', async () => {

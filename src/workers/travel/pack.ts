@@ -17,7 +17,9 @@ import type { Freight, NamedPart, Part, ReferencePart, Shipment, SourcePart } fr
 import { type Reading, read, Unreadable } from './text.ts';
 
 let shipments = 0;
-const lasting = new WeakMap<object, Shipment>();
+const lasting = { forThreads: new WeakMap<object, Shipment>(), forPools: new WeakMap<object, Shipment>() };
+/** The operations that send to workers which know nothing of kernels. */
+const TO_POOLS = new Set(['runInThread', 'runInProcess', 'blockInThread']);
 
 /**
  * Packs a function, or a class. `unpack` makes one of it again.
@@ -26,7 +28,8 @@ const lasting = new WeakMap<object, Shipment>();
  * @throws TypeError if it cannot travel; it names the variable that stands in the way, and the remedy
  */
 export function pack(fn: AnyFunction, what: string): Shipment {
-  const known = lasting.get(fn);
+  const shipped = TO_POOLS.has(what) ? lasting.forPools : lasting.forThreads;
+  const known = shipped.get(fn);
   if (known !== undefined) return known;
   const packer = new Packer(what, functionName(fn));
   const root = packer.add(fn, []);
@@ -37,7 +40,7 @@ export function pack(fn: AnyFunction, what: string): Shipment {
     root,
     parts: packer.parts as Part[],
   };
-  if (shipment.lasting) lasting.set(fn, shipment);
+  if (shipment.lasting) shipped.set(fn, shipment);
   return shipment;
 }
 
@@ -49,11 +52,13 @@ class Packer {
   lasting = true;
   universal = false;
   readonly #what: string;
+  readonly #toThread: boolean;
   readonly #root: string;
   readonly #places = new Map<unknown, number>();
 
   constructor(what: string, root: string) {
     this.#what = what;
+    this.#toThread = !TO_POOLS.has(what);
     this.#root = root;
   }
 
@@ -75,7 +80,7 @@ class Packer {
       const otherwise = `${module} exports no function '${key}'.`;
       return { by: 'reference', name: key, module, from, key, required: false, text: null, otherwise };
     }
-    const named = nameOf(fn) ?? globalOfNode(fn);
+    const named = nameOf(fn, this.#toThread) ?? globalOfNode(fn);
     if (named !== null) return named;
     const bound = fn.name.startsWith('bound ') ? inspectFunction(fn)?.bound : null;
     if (bound) return this.#bound(bound, trail);
@@ -186,7 +191,7 @@ class Packer {
           },
         ];
       // A function under its own name is one that was declared, or imported; anything else may be another the next time.
-      if (typeof value !== 'function' && nameOf(value) === null) this.lasting = false;
+      if (typeof value !== 'function' && nameOf(value, this.#toThread) === null) this.lasting = false;
       else if (typeof value === 'function' && value.name !== name && value.name !== '') this.lasting = false;
       return [name, this.#freight(value, way, membersUsed(text, name), new Set())] as const;
     });
@@ -201,7 +206,7 @@ class Packer {
       this.universal = true;
       return { shared: value.handle() };
     }
-    const named = nameOf(value);
+    const named = nameOf(value, this.#toThread);
     if (named !== null) return { part: this.#named(value, named) };
     if (inside.has(value)) throw this.#refusal(trail, 'holds functions and goes round in a circle');
     // A member that says `this` may use any of the others.
@@ -349,7 +354,7 @@ function membersUsed(text: string, name: string): string[] | null {
 /** A function, and no class, whose `this` may be what it is a member of. */
 const usesThis = (value: unknown): boolean =>
   typeof value === 'function' &&
-  nameOf(value) === null &&
+  nameOf(value, true) === null &&
   /^(?!class\b)[\s\S]*\bthis\b/.test(Function.prototype.toString.call(value));
 
 /**
