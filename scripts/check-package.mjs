@@ -143,9 +143,14 @@ function checkDrivers(folder) {
 
   /** @param {string} name */
   const check = (name) => {
-    const said = execFileSync(process.execPath, ['packed.mjs'], { cwd: folder, env, encoding: 'utf8' });
+    // Not from the package's folder: nothing is to be looked for in the current directory.
+    const said = execFileSync(process.execPath, [`${folder}/packed.mjs`], {
+      cwd: '/',
+      env,
+      encoding: 'utf8',
+    });
     const sockets = name === 'posix' ? ['hello', 'from a thread'] : ['hello'];
-    const others = ['42', 'module', 'one and the same by require', name];
+    const others = ['42', 'false', 'a kernel of its own', 'module', 'one and the same by require', name];
     assert.deepEqual(said.trim().split('\n'), [...sockets, ...others]);
     const command = ['--no', 'curio', 'info', '--json'];
     const info = JSON.parse(execFileSync('npx', command, { cwd: folder, env, encoding: 'utf8' }));

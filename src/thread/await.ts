@@ -7,7 +7,7 @@ import { type AnyFunction, describe, functionName, isThenable } from '../base/ca
 import { AsyncOnlyError } from '../errors.ts';
 import { isCoroutineFunction } from '../meta.ts';
 import { callingTask, elsewhere, handled, outsideTasks } from '../traps.ts';
-import { provide } from '../workers/travel/named.ts';
+import { provideToThreads } from '../workers/travel/named.ts';
 import { Operation } from './operation.ts';
 
 /**
@@ -86,4 +86,4 @@ function asyncOnly(what: string): AsyncOnlyError {
   );
 }
 
-provide({ AWAIT, isAsyncThread });
+provideToThreads({ AWAIT, isAsyncThread });

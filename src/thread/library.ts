@@ -48,7 +48,7 @@ import { UniversalEvent } from '../universal/event.ts';
 import { UniversalQueue } from '../universal/queue.ts';
 import { UniversalResult } from '../universal/result.ts';
 import { blockInThread, runInProcess, runInThread } from '../workers/elsewhere.ts';
-import { provide } from '../workers/travel/named.ts';
+import { provideToThreads } from '../workers/travel/named.ts';
 import { type AnyClass, addClass, addFunction } from './registry.ts';
 
 /** Called in the kernel; a function among the arguments is called back, in the thread. */
@@ -149,8 +149,8 @@ const classes: Record<string, [AnyClass, string]> = {
 
 for (const [name, fn] of Object.entries(functions)) addFunction(name, fn, shipping.has(name));
 for (const [name, [cls, operations]] of Object.entries(classes)) addClass(name, cls, operations);
-provide({ curioRunning });
-provide({ CalledProcessError, SSLCertVerificationError, SSLError });
+provideToThreads({ curioRunning });
+provideToThreads({ CalledProcessError, SSLCertVerificationError, SSLError });
 // They cross in their own way, but are made in the kernel like the others.
 for (const [name, cls] of Object.entries({ UniversalEvent, UniversalQueue, UniversalResult })) {
   addClass(name, cls, '');

@@ -3,7 +3,7 @@
  * are, nor how a call gets across.
  */
 
-import { provide } from '../workers/travel/named.ts';
+import { provideToThreads } from '../workers/travel/named.ts';
 
 /** A class, concrete or not. */
 export type AnyClass = abstract new (...args: never[]) => object;
@@ -22,7 +22,7 @@ export function addFunction(name: string, fn: LibraryFunction, ships = false): v
   functions.set(name, fn);
   functionNames.set(fn, name);
   if (ships) shipping.add(name);
-  provide({ [name]: fn });
+  provideToThreads({ [name]: fn });
 }
 
 /**
@@ -32,7 +32,7 @@ export function addFunction(name: string, fn: LibraryFunction, ships = false): v
 export function addClass(name: string, cls: AnyClass, operations: string): void {
   byClass.set(cls.prototype, name);
   byName.set(name, { cls, operations: new Set(operations.split(' ')) });
-  provide({ [name]: cls });
+  provideToThreads({ [name]: cls });
 }
 
 /** The library's function of this name. */

@@ -2,7 +2,19 @@
 // on whichever driver there is, and says which one that was. Node 20 cannot parse `await using`.
 
 import { createRequire } from 'node:module';
-import { aopen, openConnection, run, runInThread, runServer, spawn, tcpServerSocket } from 'curio';
+import {
+  AWAIT,
+  aopen,
+  moduleFunction,
+  openConnection,
+  run,
+  runInThread,
+  runServer,
+  sleep,
+  spawn,
+  spawnThread,
+  tcpServerSocket,
+} from 'curio';
 import { driverInfo } from 'curio/io';
 import { checkOutput } from 'curio/subprocess';
 
@@ -28,6 +40,11 @@ async function main() {
 
   const said = await checkOutput([process.execPath, '-p', '6 * 7']);
   console.log(String(said).trim());
+
+  console.log(await runInThread(moduleFunction('curio/meta', 'curioRunning')));
+  const thread = await spawnThread(() => AWAIT(sleep(0)));
+  await thread.join();
+  console.log(await runInThread(() => run(() => sleep(0).then(() => 'a kernel of its own'))));
 
   const file = await aopen(new URL('package.json', import.meta.url).pathname);
   console.log(JSON.parse(/** @type {string} */ (await file.read())).type);

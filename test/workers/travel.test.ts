@@ -1,10 +1,16 @@
 // What of a function travels, and what the errors say about one that cannot.
 
 import { createSecretKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { runInThisContext } from 'node:vm';
 import { Event, Lock, Queue, TaskGroup, UniversalEvent, UniversalQueue } from 'curio';
+import { AWAIT } from 'curio/thread';
 import { moduleFunction } from 'curio/workers';
-import { describe, expect, test } from 'vitest';
+import { transformSync } from 'esbuild';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { nameOf } from '../../src/workers/travel/named.ts';
 import { pack } from '../../src/workers/travel/pack.ts';
 import { refuseShells } from '../../src/workers/travel/shell.ts';
 import { unpack } from '../../src/workers/travel/unpack.ts';
@@ -140,6 +146,15 @@ describe('a function travels', () => {
     expect((await shipped(readFileSync)) as unknown).toBe(readFileSync);
   });
 
+  test('with what esbuild makes of the import of a CommonJS module that is a function', async () => {
+    const text = "import double from './double.cjs'; export const fn = (x) => double(x) + 1;";
+    const { code } = transformSync(text, { format: 'cjs', platform: 'node' });
+    const module = { exports: {} as { fn: AnyFunction } };
+    const double = (x: number) => x * 2;
+    runInThisContext(`(function (module, require) {${code}})`)(module, () => double);
+    expect((await shipped(module.exports.fn))(4)).toBe(9);
+  });
+
   test('by name, if Node has made it global', async () => {
     for (const fn of [
       structuredClone,
@@ -154,6 +169,11 @@ describe('a function travels', () => {
       const holder = { fn };
       expect(await (await shipped(() => holder.fn))()).toBe(fn);
     }
+  });
+
+  test('by name to an async thread, if it is Curio’s own, and not to a worker, which need not have it', () => {
+    expect(nameOf(AWAIT, true)).toEqual({ by: 'own', path: ['AWAIT'] });
+    expect(nameOf(AWAIT, false)).toBeNull();
   });
 
   test('as a copy, if it is the user who has made it global', async () => {
@@ -306,6 +326,28 @@ describe('moduleFunction()', () => {
     await expect(async () => moduleFunction(url, 'volume')()).rejects.toThrow(
       `${url} exports no function 'volume'.`,
     );
+  });
+
+  test('finds a package where the file that names it would', async () => {
+    const folder = mkdtempSync(`${tmpdir()}/curio-`);
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const doubler = `${folder}/node_modules/doubler`;
+    mkdirSync(doubler, { recursive: true });
+    writeFileSync(`${doubler}/package.json`, '{ "type": "module", "exports": { "import": "./index.js" } }');
+    writeFileSync(`${doubler}/index.js`, 'export const double = (x) => x * 2;');
+    writeFileSync(
+      `${folder}/user.cjs`,
+      'module.exports = (moduleFunction, it) => moduleFunction(it, "double");',
+    );
+    type Naming = (name: typeof moduleFunction, it: string) => (x: number) => unknown;
+    const named = createRequire(import.meta.url)(`${folder}/user.cjs`) as Naming;
+    const fn = named(moduleFunction, 'doubler');
+    expect([await fn(3), (await shipped(fn))(4)]).toEqual([6, 8]);
+  });
+
+  test('takes a path, whatever is in it', () => {
+    const { parts } = pack(moduleFunction('/a b/#1 100%.cjs', 'fn'), 'runInThread');
+    expect(parts).toMatchObject([{ module: 'file:///a%20b/%231%20100%25.cjs', key: 'fn' }]);
   });
 
   test('of something that is not there says so', async () => {

@@ -9,8 +9,17 @@ import type { NamedPart } from './shipment.ts';
 const ownByName = new Map<string, unknown>();
 const ownByValue = new Map<unknown, string>();
 
-/** Says that the other side has these under the same names. */
-export function provide(things: Record<string, unknown>): void {
+/** What only a kernel and its async threads have. */
+const ofThreads = new Set<unknown>();
+
+/** Says that async threads and their kernels have these under the same names. Other workers do not. */
+export function provideToThreads(things: Record<string, unknown>): void {
+  provide(things);
+  for (const thing of Object.values(things)) ofThreads.add(thing);
+}
+
+/** Says that the other side has these under the same names, whatever it is. */
+function provide(things: Record<string, unknown>): void {
   for (const [name, thing] of Object.entries(things)) {
     ownByName.set(name, thing);
     ownByValue.set(thing, name);
@@ -76,9 +85,12 @@ function builtinPaths(): Map<unknown, readonly string[]> {
   return builtins;
 }
 
-/** The name of a value that is there on every side; null if there is none. */
-export function nameOf(value: unknown): NamedPart | null {
-  const own = ownByValue.get(value);
+/**
+ * The name of a value that is there on the other side, too; null if there is none.
+ * @param toThread the other side is an async thread, or its kernel
+ */
+export function nameOf(value: unknown, toThread: boolean): NamedPart | null {
+  const own = toThread || !ofThreads.has(value) ? ownByValue.get(value) : undefined;
   if (own !== undefined) return { by: 'own', path: [own] };
   // What is written in JavaScript is not JavaScript's own.
   const intrinsic = isHolder(value) && isNative(value) ? intrinsicPaths().get(value) : undefined;

@@ -17,7 +17,9 @@ import type { Freight, NamedPart, Part, ReferencePart, Shipment, SourcePart } fr
 import { type Reading, read, Unreadable } from './text.ts';
 
 let shipments = 0;
-const lasting = new WeakMap<object, Shipment>();
+const lasting = { forThreads: new WeakMap<object, Shipment>(), forPools: new WeakMap<object, Shipment>() };
+/** The operations that send to workers which know nothing of kernels. */
+const TO_POOLS = new Set(['runInThread', 'runInProcess', 'blockInThread']);
 
 /**
  * Packs a function, or a class. `unpack` makes one of it again.
@@ -26,7 +28,8 @@ const lasting = new WeakMap<object, Shipment>();
  * @throws TypeError if it cannot travel; it names the variable that stands in the way, and the remedy
  */
 export function pack(fn: AnyFunction, what: string): Shipment {
-  const known = lasting.get(fn);
+  const shipped = TO_POOLS.has(what) ? lasting.forPools : lasting.forThreads;
+  const known = shipped.get(fn);
   if (known !== undefined) return known;
   const packer = new Packer(what, functionName(fn));
   const root = packer.add(fn, []);
@@ -37,7 +40,7 @@ export function pack(fn: AnyFunction, what: string): Shipment {
     root,
     parts: packer.parts as Part[],
   };
-  if (shipment.lasting) lasting.set(fn, shipment);
+  if (shipment.lasting) shipped.set(fn, shipment);
   return shipment;
 }
 
@@ -49,11 +52,13 @@ class Packer {
   lasting = true;
   universal = false;
   readonly #what: string;
+  readonly #toThread: boolean;
   readonly #root: string;
   readonly #places = new Map<unknown, number>();
 
   constructor(what: string, root: string) {
     this.#what = what;
+    this.#toThread = !TO_POOLS.has(what);
     this.#root = root;
   }
 
@@ -71,11 +76,11 @@ class Packer {
   #part(fn: AnyFunction, trail: Trail): Part {
     const explicit = moduleNameOf(fn);
     if (explicit !== undefined) {
-      const { module, key } = explicit;
+      const { module, from, key } = explicit;
       const otherwise = `${module} exports no function '${key}'.`;
-      return { by: 'reference', name: key, module, key, required: false, text: null, otherwise };
+      return { by: 'reference', name: key, module, from, key, required: false, text: null, otherwise };
     }
-    const named = nameOf(fn) ?? globalOfNode(fn);
+    const named = nameOf(fn, this.#toThread) ?? globalOfNode(fn);
     if (named !== null) return named;
     const bound = fn.name.startsWith('bound ') ? inspectFunction(fn)?.bound : null;
     if (bound) return this.#bound(bound, trail);
@@ -188,7 +193,9 @@ class Packer {
       // A function under its own name is one that was declared, or imported; anything else may be another the next time. So may
       // that one, if its variable gets another: what is written there has its name as well.
       const isOwn =
-        typeof value === 'function' ? value.name === name || value.name === '' : nameOf(value) !== null;
+        typeof value === 'function'
+          ? value.name === name || value.name === ''
+          : nameOf(value, this.#toThread) !== null;
       if (!isOwn || inspection === null || mayChange(inspection.scriptId, name)) this.lasting = false;
       return [name, this.#freight(value, way, membersUsed(text, name), new Set())] as const;
     });
@@ -203,7 +210,7 @@ class Packer {
       this.universal = true;
       return { shared: value.handle() };
     }
-    const named = nameOf(value);
+    const named = nameOf(value, this.#toThread);
     if (named !== null) return { part: this.#named(value, named) };
     if (inside.has(value)) throw this.#refusal(trail, 'holds functions and goes round in a circle');
     // A member that says `this` may use any of the others.
@@ -312,14 +319,17 @@ function referenceTo(
     const key = exported.get(fn.name) ?? (fn.name === 'default' ? 'default' : undefined);
     return key === undefined || isAnother(fn, module)
       ? null
-      : { by: 'reference', name, module: url, key, required: false, text };
+      : { by: 'reference', name, module: url, from: null, key, required: false, text };
   }
   const { createRequire } = process.getBuiltinModule('node:module');
   const loaded = createRequire(path).cache[path]?.exports as unknown;
-  if (loaded === fn) return { by: 'reference', name, module: path, key: '', required: true, text };
+  if (loaded === fn)
+    return { by: 'reference', name, module: path, from: null, key: '', required: true, text };
   if (typeof loaded !== 'object' || loaded === null) return null;
   const key = Object.keys(loaded).find((it) => (loaded as Record<string, unknown>)[it] === fn);
-  return key === undefined ? null : { by: 'reference', name, module: path, key, required: true, text };
+  return key === undefined
+    ? null
+    : { by: 'reference', name, module: path, from: null, key, required: true, text };
 }
 
 /** Something else has its name in the module: what was made by the same lines with other values looks the same. */
@@ -358,15 +368,19 @@ function membersUsed(text: string, name: string): string[] | null {
 /** A function, and no class, whose `this` may be what it is a member of. */
 const usesThis = (value: unknown): boolean =>
   typeof value === 'function' &&
-  nameOf(value) === null &&
+  nameOf(value, true) === null &&
   /^(?!class\b)[\s\S]*\bthis\b/.test(Function.prototype.toString.call(value));
 
-/** A module's namespace, or an object that only holds things together. */
+/**
+ * A module's namespace, or an object that only holds things together. An object that inherits from functions is what esbuild makes of
+ * the import of a CommonJS module that is one.
+ */
 function isBag(value: object): boolean {
   const proto: unknown = Object.getPrototypeOf(value);
   return (
     proto === null ||
     proto === Object.prototype ||
+    proto === Function.prototype ||
     Object.prototype.toString.call(value) === '[object Module]'
   );
 }

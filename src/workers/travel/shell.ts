@@ -39,5 +39,7 @@ function isOfClass(value: object): boolean {
 }
 
 function isKnown(made: AnyFunction): boolean {
-  return Object.getOwnPropertyDescriptor(globalThis, made.name)?.value === made || nameOf(made) !== null;
+  return (
+    Object.getOwnPropertyDescriptor(globalThis, made.name)?.value === made || nameOf(made, false) !== null
+  );
 }

@@ -43,6 +43,8 @@ export interface ReferencePart {
   readonly name: string;
   /** A `file:` URL, or whatever `import()` takes. */
   readonly module: string;
+  /** The file whose `import()` finds it; null if it is found from everywhere. */
+  readonly from: string | null;
   readonly key: string;
   /** Loaded with `require`, as the module was here. */
   readonly required: boolean;

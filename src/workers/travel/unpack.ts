@@ -3,6 +3,7 @@
  */
 
 import { arrive } from './arrival.ts';
+import { importFrom, importing } from './loader.ts';
 import { isMainScript } from './main-script.ts';
 import { byName } from './named.ts';
 import type { BoundPart, Freight, Part, ReferencePart, Shipment, SourcePart } from './shipment.ts';
@@ -92,7 +93,7 @@ class Unpacker {
   }
 
   async #find(part: ReferencePart, place: number): Promise<unknown> {
-    const { module, key, required, text, otherwise } = part;
+    const { module, from, key, required, text, otherwise } = part;
     let failure: unknown;
     try {
       if (isMainScript(module))
@@ -100,7 +101,7 @@ class Unpacker {
       const loaded = (
         required
           ? process.getBuiltinModule('node:module').createRequire(module)(module)
-          : await import(module)
+          : await (from === null ? import(module) : importFrom(from, module))
       ) as Record<string, unknown>;
       const found = key === '' ? loaded : loaded[key];
       if (typeof found === 'function' && (text === null || Function.prototype.toString.call(found) === text))
@@ -144,13 +145,12 @@ class Unpacker {
     const setters = names.map((name) => `function(){${name}=arguments[0]}`).join(',');
     // All on the text's first line, so that the lines of stack traces are right.
     const head = `(function(){${strict ? "'use strict';" : ''}${declared}return[()=>${before}`;
-    if (part.imports) keepQuiet();
-    const { constants, runInThisContext } = process.getBuiltinModule('node:vm');
+    const { runInThisContext } = process.getBuiltinModule('node:vm');
     const make = runInThisContext(`${head}${text}${behind},${setters}]})`, {
       filename: part.script === '' ? 'curio-function' : part.script,
       lineOffset: part.line,
       columnOffset: part.column - head.length,
-      ...(part.imports ? { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER } : {}),
+      ...(part.imports ? importing() : {}),
     }) as () => [() => Unpacked, ...Put[]];
     const [create, ...set] = make.call(strict ? foreignThis : undefined);
     const created = (): unknown => {
@@ -199,18 +199,6 @@ function after(pending: (Promise<unknown> | undefined)[], then: () => unknown, i
   const promises = pending.filter((it) => it !== undefined);
   if (promises.length > 0) return Promise.all(promises).then(then);
   return isOptional ? undefined : then();
-}
-
-let isQuiet = false;
-
-/** Node warns that the option which lets a text say `import()` may change. Who calls runInThread() cannot help it. */
-function keepQuiet(): void {
-  if (isQuiet) return;
-  isQuiet = true;
-  const emit = process.emitWarning as (warning: string | Error, ...rest: unknown[]) => void;
-  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
-    if (!String(warning).includes('USE_MAIN_CONTEXT_DEFAULT_LOADER')) emit.call(process, warning, ...rest);
-  };
 }
 
 const noThis = (): never => {
