@@ -41,7 +41,7 @@ function memoryOf(peer) {
 }
 
 /** Milliseconds by which importing `specifier` lengthens the life of a process that imports an empty module. */
-function importTime(specifier, rounds = 15) {
+function importTime(specifier, rounds = 31) {
   const samples = [];
   const once = (source) => {
     const began = performance.now();
