@@ -426,6 +426,30 @@ describe('the watch', () => {
     },
   );
 
+  test.each([
+    ['the signal first', 'set close cancel'],
+    ['the close first', 'close set cancel'],
+    ['the cancellation first', 'cancel close set'],
+  ])('and cancelled and closed in one turn leaves no reason to live on: %s', async (_, order) => {
+    const endings: unknown[] = [];
+    const program = async () => {
+      using event = new SignalEvent('SIGUSR2');
+      const task = await spawn(() => event.wait());
+      await sleep(1);
+      const steps: Record<string, () => unknown> = {
+        set: () => void process.emit('SIGUSR2', 'SIGUSR2'),
+        close: () => event.close(),
+        cancel: () => task.cancel({ blocking: false }),
+      };
+      for (const step of order.split(' ')) void steps[step]?.();
+      endings.push(await task.join().catch((error: Error) => error.constructor.name));
+      // Nothing is left that could wake anybody.
+      await new Event().wait();
+    };
+    await expect(run(quiet(), program)).rejects.toThrow(DeadlockError);
+    expect(endings).toEqual([order.startsWith('set') ? undefined : 'TaskError']);
+  });
+
   test('that is closed and then waited for again keeps the kernel waiting for both tasks', async () => {
     await run(quiet(), async () => {
       using event = new SignalEvent('SIGUSR2');

@@ -48,10 +48,14 @@ export type Runner<A extends unknown[], T> = (
   ...args: NoInfer<A>
 ) => Promise<NoInfer<Awaited<T>>>;
 
+/** The name that JavaScript gave a function; empty for one that has something else by that name, such as a static method. */
+export function givenName(fn: { name: unknown }): string {
+  return typeof fn.name === 'string' ? fn.name : '';
+}
+
 /** The name to show for a function: a bound one is called after its target. */
 export function functionName(fn: { name: unknown }): string {
-  // A function may have a property of its own by that name.
-  let name = typeof fn.name === 'string' ? fn.name : '';
+  let name = givenName(fn);
   while (name.startsWith('bound ')) name = name.slice(6);
   return name === '' ? 'anonymous' : name;
 }

@@ -155,6 +155,18 @@ describe('a function travels', () => {
     expect((await shipped(module.exports.fn))(4)).toBe(9);
   });
 
+  test('whatever it has by the name of name', async () => {
+    class Named {
+      readonly x = 1;
+      static name(): string {
+        return 'mine';
+      }
+    }
+    const odd = Object.defineProperty((x: number) => x + LIMIT, 'name', { value: () => 'odd' });
+    expect((await shipped(() => (Named.name as never as () => string)()))()).toBe('mine');
+    expect((await shipped(odd))(1)).toBe(6);
+  });
+
   test('by name, if Node has made it global', async () => {
     for (const fn of [
       structuredClone,

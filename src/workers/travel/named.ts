@@ -3,6 +3,7 @@
  * what Curio has put into its own worker.
  */
 
+import { type AnyFunction, givenName } from '../../base/callable.ts';
 import * as errors from '../../errors.ts';
 import type { NamedPart } from './shipment.ts';
 
@@ -62,6 +63,11 @@ const isHolder = (value: unknown): value is object =>
 
 const isNative = (value: object): boolean =>
   typeof value !== 'function' || /\[native code\]\s*\}$/.test(Function.prototype.toString.call(value));
+
+/** True for a function that is global under its own name. */
+export function isGlobal(fn: AnyFunction): boolean {
+  return Object.getOwnPropertyDescriptor(globalThis, givenName(fn))?.value === fn;
+}
 
 const builtins = new Map<unknown, readonly string[]>();
 const builtinsSeen = new Set<string>();

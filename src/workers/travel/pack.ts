@@ -5,11 +5,11 @@
  * Knows nothing of workers.
  */
 
-import { type AnyFunction, describe, functionName } from '../../base/callable.ts';
+import { type AnyFunction, describe, functionName, givenName } from '../../base/callable.ts';
 import { crossesByHandle } from './crossing.ts';
 import { isMainScript } from './main-script.ts';
 import { moduleNameOf } from './module-function.ts';
-import { nameOf } from './named.ts';
+import { isGlobal, nameOf } from './named.ts';
 import { scriptMark } from './place.ts';
 import { type Inspection, inspectFunction } from './scopes.ts';
 import { exportsIn, mayChange, pathOf, urlOf } from './script.ts';
@@ -82,7 +82,7 @@ class Packer {
     }
     const named = nameOf(fn, this.#toThread) ?? globalOfNode(fn);
     if (named !== null) return named;
-    const bound = fn.name.startsWith('bound ') ? inspectFunction(fn)?.bound : null;
+    const bound = givenName(fn).startsWith('bound ') ? inspectFunction(fn)?.bound : null;
     if (bound) return this.#bound(bound, trail);
 
     const text = Function.prototype.toString.call(fn);
@@ -155,7 +155,7 @@ class Packer {
     const taken = new Set(captured.map(([name]) => name));
     return {
       by: 'source',
-      name: fn.name,
+      name: givenName(fn),
       text,
       shape,
       strict,
@@ -298,7 +298,7 @@ function capturedBy({ scopes }: Inspection, names: string[], parent: Captured | 
 
 /** What Node has made global, such as `fetch`. Not what the user has: that is not there on the other side. */
 function globalOfNode(fn: AnyFunction): NamedPart | null {
-  if (Object.getOwnPropertyDescriptor(globalThis, fn.name)?.value !== fn) return null;
+  if (!isGlobal(fn)) return null;
   const inspection = inspectFunction(fn);
   const isNodes = inspection === null || urlOf(inspection.scriptId).startsWith('node:');
   return isNodes ? { by: 'intrinsic', path: [fn.name] } : null;
@@ -316,7 +316,8 @@ function referenceTo(
   const name = functionName(fn);
   if (module !== null) {
     const exported = exportsIn(path);
-    const key = exported.get(fn.name) ?? (fn.name === 'default' ? 'default' : undefined);
+    const given = givenName(fn);
+    const key = exported.get(given) ?? (given === 'default' ? 'default' : undefined);
     return key === undefined || isAnother(fn, module)
       ? null
       : { by: 'reference', name, module: url, from: null, key, required: false, text };

@@ -5,7 +5,7 @@
 
 import { type AnyFunction, describe } from '../../base/callable.ts';
 import { crossesByHandle } from './crossing.ts';
-import { nameOf } from './named.ts';
+import { isGlobal, nameOf } from './named.ts';
 
 /**
  * Looks at the arguments of a call elsewhere.
@@ -32,14 +32,9 @@ function isOfClass(value: object): boolean {
   for (let it = Object.getPrototypeOf(value) as object | null; it !== null; it = Object.getPrototypeOf(it)) {
     const made = Object.getOwnPropertyDescriptor(it, 'constructor')?.value as unknown;
     if (made === Object) break;
-    if (typeof made !== 'function' || isKnown(made as AnyFunction)) return false;
+    if (typeof made !== 'function' || isGlobal(made as AnyFunction) || nameOf(made, false) !== null)
+      return false;
     isUsers = true;
   }
   return isUsers;
-}
-
-function isKnown(made: AnyFunction): boolean {
-  return (
-    Object.getOwnPropertyDescriptor(globalThis, made.name)?.value === made || nameOf(made, false) !== null
-  );
 }

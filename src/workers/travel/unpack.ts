@@ -155,7 +155,9 @@ class Unpacker {
     const [create, ...set] = make.call(strict ? foreignThis : undefined);
     const created = (): unknown => {
       const fn = create();
-      if (fn.name !== part.name) Object.defineProperty(fn, 'name', { value: part.name, configurable: true });
+      // One with a static method of that name keeps it.
+      if (typeof fn.name === 'string' && fn.name !== part.name)
+        Object.defineProperty(fn, 'name', { value: part.name, configurable: true });
       return this.#keep(place, fn);
     };
     // A class runs when it is made: what it extends, its static blocks. A function must be there before what it
