@@ -160,7 +160,14 @@ const clients: Client[] = [
     await babble(port, Buffer.concat([pick(2) === 0 ? hello : Buffer.alloc(0), noise(1 + pick(1000))]));
   },
   async function talking({ channel: port }, pick) {
-    await using connection = await new Channel(['127.0.0.1', port]).connect({ authkey: 'soak' });
+    const channel = new Channel(['127.0.0.1', port]);
+    const connecting = channel.connect({ authkey: 'soak' }).catch((error) => {
+      // To show the key takes a second at most, and a busy machine may take longer.
+      if (!/^(ETIMEDOUT|ECONNRESET|EPIPE|ERR_CURIO_EOF)/.test(error.code ?? '')) throw error;
+      return null;
+    });
+    await using connection = await connecting;
+    if (connection === null) return;
     for (let round = pick(5); round >= 0; round--) {
       const message = { round, data: [...pattern(pick(2000), round)] };
       await connection.send(message);
@@ -294,7 +301,7 @@ async function soak(seconds: number, pick: (n: number) => number): Promise<numbe
   const failures: unknown[] = [];
   await run({ logger }, async () => {
     const context = serverContext();
-    context.handshakeTimeout = 0.5;
+    context.handshakeTimeout = 20;
     const sockets: Socket[] = [];
     for (let i = 0; i < 2; i++) {
       const sock = tcpServerSocket('127.0.0.1', 0, { backlog: 500 });
@@ -364,8 +371,9 @@ onEachDriver('soak', (driver) => {
         const second = await soak((seconds * 2) / 3, pick);
         expect(await grown(before)).toEqual([]);
         // In a minute some ten thousand clients come; what each left behind would be 500 bytes at most.
-        expect((await heap()) - heapBefore).toBeLessThan(5_000_000);
-        expect(Math.min(first, second)).toBeGreaterThan(20);
+        expect((await heap()) - heapBefore).toBeLessThan(3_000_000);
+        // Each of the tasks has been a client once at least.
+        expect(Math.min(first, second)).toBeGreaterThanOrEqual(20);
       } catch (error) {
         throw new Error(`with CURIO_SOAK_SEED=${seed} CURIO_DRIVER=${driver}`, { cause: error });
       }
