@@ -17,7 +17,7 @@ import {
   tcpServerSocket,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET6 } from 'curio/socket';
+import { AF_INET6, createConnection } from 'curio/socket';
 import { describe, expect, test } from 'vitest';
 import { root } from '../scripts/entries.mjs';
 import { drain, onEachDriver, onPosix } from './kit/drivers.ts';
@@ -209,7 +209,16 @@ onEachDriver('servers', () => {
       const client = await openConnection('::1', port);
       await client.sendall('six');
       expect(String(await client.recv(10))).toBe('six');
+      expect(client.getpeername()).toEqual(['::1', port, 0, 0]);
       await client.close();
+      const other = await createConnection(['::1', port, 0, 0]);
+      await other.sendall('scope');
+      expect(String(await other.recv(10))).toBe('scope');
+      await other.close();
+      await expect(tcpServer('::1', port, echo)).rejects.toMatchObject({
+        code: 'EADDRINUSE',
+        address: '::1',
+      });
       await server.cancel();
     }));
 
