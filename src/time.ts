@@ -325,6 +325,14 @@ function blame(error: unknown, outcome: unknown): void {
 export function ignoreAfter(seconds: number | null): TimeoutScope<undefined>;
 /** With options: `ignoreAfter({ timeoutResult: null }, 5)`. Does not block. */
 export function ignoreAfter<R>(options: IgnoreOptions<R>, seconds: number | null): TimeoutScope<R>;
+/** With options, and something that runs functions elsewhere: `ignoreAfter({ timeoutResult: null }, 10, runInThread, fn, ...args)`. */
+export function ignoreAfter<R, A extends unknown[], T>(
+  options: IgnoreOptions<R>,
+  seconds: number | null,
+  runner: Runner<A, T>,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T> | R>;
 /** With options: `ignoreAfter({ timeoutResult: null }, 5, fn)`. */
 export function ignoreAfter<R, A extends unknown[], T>(
   options: IgnoreOptions<R>,
@@ -371,6 +379,9 @@ function limit(
     throw new TypeError(
       `${who}() wants the seconds first: ${who}(seconds, fn, ...args), not ${describe(seconds)}.`,
     );
+  }
+  if (ignore && isOptions(fn)) {
+    throw new TypeError('ignoreAfter() wants its options first: ignoreAfter(options, seconds, fn, ...args).');
   }
   const scope = new TimeoutScope(
     seconds === null ? null : checkSeconds(seconds as number, who),

@@ -17,8 +17,8 @@ import {
   tcpServerSocket,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET6 } from 'curio/socket';
-import { expect, test } from 'vitest';
+import { AF_INET6, createConnection } from 'curio/socket';
+import { describe, expect, test } from 'vitest';
 import { root } from '../scripts/entries.mjs';
 import { drain, onEachDriver, onPosix } from './kit/drivers.ts';
 import { recorder } from './kit/recorder.ts';
@@ -209,7 +209,16 @@ onEachDriver('servers', () => {
       const client = await openConnection('::1', port);
       await client.sendall('six');
       expect(String(await client.recv(10))).toBe('six');
+      expect(client.getpeername()).toEqual(['::1', port, 0, 0]);
       await client.close();
+      const other = await createConnection(['::1', port, 0, 0]);
+      await other.sendall('scope');
+      expect(String(await other.recv(10))).toBe('scope');
+      await other.close();
+      await expect(tcpServer('::1', port, echo)).rejects.toMatchObject({
+        code: 'EADDRINUSE',
+        address: '::1',
+      });
       await server.cancel();
     }));
 
@@ -238,13 +247,29 @@ onEachDriver('servers', () => {
     }));
 });
 
+const outOfDescriptors = (driver: string) =>
+  promisify(execFile)(
+    '/bin/sh',
+    ['-c', `ulimit -n 400; exec "$0" --import tsx test/programs/io-emfile.ts`, process.execPath],
+    { cwd: root, env: { ...process.env, NODE_OPTIONS: '', CURIO_DRIVER: driver } },
+  );
+
+describe('out of descriptors', () => {
+  test('a server on the portable driver goes on; Node has hung up on who came meanwhile', async () => {
+    const { stdout, stderr } = await outOfDescriptors('portable');
+    expect(stdout.split('\n').filter((line) => line !== 'hung up')).toEqual([
+      'EMFILE',
+      'served at last',
+      'the server goes on',
+      '',
+    ]);
+    expect(stderr).toBe('');
+  });
+});
+
 onPosix('out of descriptors', () => {
   test('a server waits, says so once, and goes on', async () => {
-    const { stdout, stderr } = await promisify(execFile)(
-      '/bin/sh',
-      ['-c', `ulimit -n 400; exec "$0" --import tsx test/programs/io-emfile.ts`, process.execPath],
-      { cwd: root, env: { ...process.env, NODE_OPTIONS: '', CURIO_DRIVER: 'posix' } },
-    );
+    const { stdout, stderr } = await outOfDescriptors('posix');
     expect(stdout.split('\n')).toEqual(['EMFILE', 'served at last', 'the server goes on', '']);
     expect(stderr.trim()).toMatch(
       /^curio warn: A server cannot accept clients for the moment: accept EMFILE$/,

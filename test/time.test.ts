@@ -1047,6 +1047,9 @@ describe('bad input', () => {
     virtually(async () => {
       expect(() => timeoutAfter(1, undefined as never)).toThrow('timeoutAfter() wants a function');
       expect(() => ignoreAfter(1, sleep(0) as never)).toThrow('ignoreAfter() was given a promise');
+      expect(() => ignoreAfter(1, { timeoutResult: null } as never, sleep as never, 1 as never)).toThrow(
+        'ignoreAfter() wants its options first: ignoreAfter(options, seconds, fn, ...args).',
+      );
       expect(() => timeoutAfter(1).run(null as never)).toThrow('TimeoutScope.run() wants a function');
     }));
 

@@ -1,6 +1,6 @@
 // Echo over TCP: CPU time a request of the whole server process.
 
-import { compile, measure, nodeServer, pythonServers, serving } from './serving.mjs';
+import { compile, measure, nodeServer, pythonServers, STREAM_LOOPS, serving } from './serving.mjs';
 
 const cases = [
   { connections: 200, bytes: 100, limits: { 'C epoll': 1.25, 'net data': 0.7 }, portable: 1.3 },
@@ -19,6 +19,7 @@ export async function echoBenchmarks(report) {
     nodeServer('curio streams', 'tcp', { driver: 'posix', peer: 'curio streams' }),
     nodeServer('curio portable', 'tcp', { driver: 'portable' }),
     ...pythonServers('tcp'),
+    ...pythonServers('tcp', [], STREAM_LOOPS),
   ];
   await serving(list, async (servers) => {
     for (const { connections, bytes, limits, portable } of cases) {

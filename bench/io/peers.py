@@ -41,10 +41,20 @@ def serve_asyncio():
             return await asyncio.sleep(1e6)
         if protocol == "sink":
             return await sink(loop)
+        if name.endswith("streams"):
+            server = await asyncio.start_server(echo_stream, "127.0.0.1", 0, backlog=1024)
+            print(server.sockets[0].getsockname()[1], flush=True)
+            return await server.serve_forever()
         secure = context() if protocol == "tls" else None
         server = await loop.create_server(Echo, "127.0.0.1", 0, backlog=1024, ssl=secure)
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
+
+    async def echo_stream(reader, writer):
+        while data := await reader.read(WHOLE):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
 
     async def sink(loop):
         async def forget(client):
@@ -113,4 +123,4 @@ def serve_trio():
     trio.run(serve)
 
 
-{"asyncio": serve_asyncio, "uvloop": serve_uvloop, "trio": serve_trio}[name]()
+{"asyncio": serve_asyncio, "uvloop": serve_uvloop, "trio": serve_trio}[name.split()[0]]()

@@ -10,6 +10,7 @@ const cases = [
     bytes: 100,
     peers: ['net read'],
     unit: 'µs',
+    rate: 'calls/s',
     what: 'recv(100) of what is there: CPU a call',
     units: SENT / 100,
   },
@@ -17,6 +18,7 @@ const cases = [
     bytes: 65_536,
     peers: ['net data', 'net for await'],
     unit: 'µs',
+    rate: 'MB/s',
     what: 'recv(65536): CPU a MB',
     units: SENT / 1e6,
   },
@@ -25,7 +27,7 @@ const cases = [
 export async function recvBenchmarks(report) {
   const generator = compile('load.c');
   const program = compile('echo.c');
-  for (const { bytes, peers, unit, what, units } of cases) {
+  for (const { bytes, peers, unit, rate, what, units } of cases) {
     const args = [String(bytes)];
     const list = [
       { name: 'C epoll', command: [program, 'sink', ...args], env: {} },
@@ -36,8 +38,9 @@ export async function recvBenchmarks(report) {
     ];
     await serving(list, async (servers) => {
       const load = { mode: 'flood', connections: 1, bytes: SENT, units };
-      const { costs } = await measure(servers, generator, load);
+      const { costs, rates } = await measure(servers, generator, load);
       report.costs(what, unit, costs, {});
+      report.rates(rates, rate);
     });
   }
 }

@@ -34,10 +34,15 @@ export function nodeServer(name, protocol, { driver, args = [], ...rest } = {}) 
   return { name, command, env: driver === undefined ? {} : { CURIO_DRIVER: driver } };
 }
 
+/** Python's loops, and what each needs. */
+const LOOPS = [['asyncio'], ['uvloop', 'uvloop'], ['trio', 'trio']];
+/** Those that have streams beside what they do fastest; trio has nothing else. */
+export const STREAM_LOOPS = [['asyncio streams'], ['uvloop streams', 'uvloop']];
+
 /** The servers of peers.py that this machine has Pythons for. */
-export function pythonServers(protocol, args = []) {
+export function pythonServers(protocol, args = [], loops = LOOPS) {
   const servers = [];
-  for (const [name, ...modules] of [['asyncio'], ['uvloop', 'uvloop'], ['trio', 'trio']]) {
+  for (const [name, ...modules] of loops) {
     const python = pythonWith('asyncio', ...modules);
     if (python !== null) servers.push({ name, command: [python, PEERS, protocol, name, ...args], env: {} });
     else console.log(`(${name} is not on this machine)`);

@@ -30,6 +30,13 @@ def in_asyncio(n):
     asyncio.run(go())
 
 
+def in_uvloop(n):
+    import uvloop
+
+    uvloop.install()
+    in_asyncio(n)
+
+
 def in_trio(n):
     import trio
 
@@ -40,7 +47,7 @@ def in_trio(n):
     trio.run(go)
 
 
-round_ = {"python": python, "asyncio": in_asyncio, "trio": in_trio}[peer]
+round_ = {"python": python, "asyncio": in_asyncio, "uvloop": in_uvloop, "trio": in_trio}[peer]
 for line in sys.stdin:
     before = time.process_time()
     round_(int(line))

@@ -3,10 +3,10 @@
 import { compare } from '../harness.mjs';
 
 const comparisons = [
-  { name: 'run a command', peers: ['curio', 'execa', 'spawn', 'python', 'asyncio', 'trio'] },
+  { name: 'run a command', peers: ['curio', 'execa', 'spawn', 'python', 'asyncio', 'uvloop', 'trio'] },
   {
     name: 'run a command and take its output',
-    peers: ['curio', 'execa', 'execFile', 'python', 'asyncio', 'trio'],
+    peers: ['curio', 'execa', 'execFile', 'python', 'asyncio', 'uvloop', 'trio'],
   },
 ];
 

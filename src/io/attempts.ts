@@ -7,6 +7,7 @@ import { Buffer } from 'node:buffer';
 import { describe } from '../base/callable.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Ancillary, Handle, Message } from './driver.ts';
+import { closedError } from './system.ts';
 
 /** What is sent as bytes: a string as UTF-8, anything else as the memory it stands for. */
 export type Data = string | ArrayBufferView | ArrayBufferLike;
@@ -33,6 +34,21 @@ export function checkCount(value: unknown, what: string, operation: string): num
   if (typeof value === 'number' && value >= 0 && value % 1 === 0) return value;
   throw new TypeError(`${operation} wants a whole number as ${what}, not ${describe(value)}.`);
 }
+
+/** Flags, options and the like, 0 apart, which needs no look. @throws TypeError for what C has no int for */
+export function checkInt(value: unknown, what: string, operation: string): number {
+  if (typeof value === 'number' && value >= -0x8000_0000 && value <= 0xffff_ffff && value % 1 === 0)
+    return value;
+  throw new TypeError(`${operation} wants a whole number of 32 bits as ${what}, not ${describe(value)}.`);
+}
+
+/** Receiving nothing, which waits for nothing and takes nothing. */
+export const tryRecvNothing = (handle: Handle): Buffer => {
+  if (handle.closed) throw closedError('read');
+  return Buffer.alloc(0);
+};
+
+export const tryRecvIntoNothing = (handle: Handle): number => tryRecvNothing(handle).length;
 
 /** What it gives can be given back. */
 export const tryRecv = (handle: Handle, maxbytes: number): Buffer | null => handle.recv(maxbytes, 0);

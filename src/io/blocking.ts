@@ -4,7 +4,7 @@
  */
 
 import { enterComposite, outsideError } from '../traps.ts';
-import type { BlockingFile, BlockingSocket, Handle } from './driver.ts';
+import type { Handle } from './driver.ts';
 
 /**
  * A raw object in blocking mode: what `blocking()` of a socket or stream gives. Disposal ends the mode.
@@ -35,7 +35,7 @@ export class Blocking<R> implements Disposable {
       for (const slot of [handle.reader, handle.writer]) {
         if (slot.task !== null) throw slot.busyError(operation);
       }
-      const raw = handle.setBlocking(true) as (BlockingSocket & BlockingFile) | R;
+      const raw = handle.setBlocking(true);
       handle.reader.occupy(task);
       handle.writer.occupy(task);
       return new Blocking<R>(raw as R, handle);

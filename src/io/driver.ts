@@ -84,7 +84,7 @@ export interface Handle extends Readiness {
   surrender(): NetSocket;
   dup(): Handle;
   /** Blocking or not, for `Socket.blocking()`. Gives what does synchronous calls. */
-  setBlocking(on: boolean): BlockingSocket & BlockingFile;
+  setBlocking(on: boolean): BlockingSocket | BlockingFile;
 }
 
 /** A socket in blocking mode: what `Socket.blocking()` shows. Each call blocks the whole thread. */

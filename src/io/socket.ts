@@ -11,6 +11,7 @@ import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
   bytesOf,
   checkCount,
+  checkInt,
   type Data,
   memoryOf,
   tryHandshake,
@@ -18,8 +19,10 @@ import {
   tryRecvfrom,
   tryRecvfromInto,
   tryRecvInto,
+  tryRecvIntoNothing,
   tryRecvmsg,
   tryRecvmsgInto,
+  tryRecvNothing,
   tryRecvWithFlags,
   trySend,
   trySendmsg,
@@ -75,7 +78,8 @@ export class Socket implements AsyncDisposable {
   // ---- Receiving ----
 
   /**
-   * Receives up to `maxbytes`; an empty buffer at the end of input. Blocks (`READ_WAIT`) while nothing is there.
+   * Receives up to `maxbytes`; an empty buffer at the end of input. Blocks (`READ_WAIT`) while nothing is there. `recv(0)` does not:
+   * it gives an empty buffer.
    *
    * **Cancellation:** nothing has been received, and what comes later goes to the next `recv`.
    * @throws ReadResourceBusy if another task is reading
@@ -84,20 +88,25 @@ export class Socket implements AsyncDisposable {
   recv(maxbytes: number, flags = 0): Promise<Buffer> {
     if (typeof maxbytes !== 'number' || !(maxbytes >= 0 && maxbytes % 1 === 0))
       checkCount(maxbytes, 'maxbytes', RECV);
-    const attempt = flags === 0 ? tryRecv : tryRecvWithFlags;
+    if (flags !== 0) checkInt(flags, 'flags', RECV);
+    const attempt = maxbytes === 0 ? tryRecvNothing : flags === 0 ? tryRecv : tryRecvWithFlags;
     return reading(this.#handle, RECV, attempt, maxbytes, flags, undefined);
   }
 
   /**
-   * Receives into `buffer`, at most `nbytes` (0: as many as fit), and gives their number; 0 at the end of input. Blocks (`READ_WAIT`).
+   * Receives into `buffer`, at most `nbytes` (0: as many as fit), and gives their number; 0 at the end of input, and at once if nothing
+   * fits. Blocks (`READ_WAIT`).
    *
    * **Cancellation:** nothing has been received.
    * @throws ReadResourceBusy if another task is reading
    * @see Reference manual, "Socket"
    */
   recvInto(buffer: ArrayBufferView | ArrayBufferLike, nbytes = 0, flags = 0): Promise<number> {
-    const target = room(buffer, nbytes, 'Socket.recvInto()');
-    return reading(this.#handle, 'Socket.recvInto()', tryRecvInto, target, flags, undefined);
+    const operation = 'Socket.recvInto()';
+    const target = room(buffer, nbytes, operation);
+    if (flags !== 0) checkInt(flags, 'flags', operation);
+    const attempt = target.length === 0 ? tryRecvIntoNothing : tryRecvInto;
+    return reading(this.#handle, operation, attempt, target, flags, undefined);
   }
 
   /**
@@ -109,6 +118,7 @@ export class Socket implements AsyncDisposable {
    */
   recvfrom(maxsize: number, flags = 0): Promise<[data: Buffer, address: Address]> {
     checkCount(maxsize, 'maxsize', 'Socket.recvfrom()');
+    checkInt(flags, 'flags', 'Socket.recvfrom()');
     const result = reading(this.#handle, 'Socket.recvfrom()', tryRecvfrom, maxsize, flags, undefined);
     return result as Promise<[Buffer, Address]>;
   }
@@ -126,6 +136,7 @@ export class Socket implements AsyncDisposable {
     flags = 0,
   ): Promise<[bytes: number, address: Address]> {
     const target = room(buffer, nbytes, 'Socket.recvfromInto()');
+    checkInt(flags, 'flags', 'Socket.recvfromInto()');
     const result = reading(this.#handle, 'Socket.recvfromInto()', tryRecvfromInto, target, flags, undefined);
     return result as Promise<[number, Address]>;
   }
@@ -145,6 +156,7 @@ export class Socket implements AsyncDisposable {
   ): Promise<[data: Buffer, ancdata: Ancillary[], flags: number, address: Address | null]> {
     checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
+    checkInt(flags, 'flags', 'Socket.recvmsg()');
     return reading(this.#handle, 'Socket.recvmsg()', tryRecvmsg, bufsize, ancbufsize, flags);
   }
 
@@ -163,6 +175,7 @@ export class Socket implements AsyncDisposable {
   ): Promise<[bytes: number, ancdata: Ancillary[], flags: number, address: Address | null]> {
     const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
+    checkInt(flags, 'flags', 'Socket.recvmsgInto()');
     return reading(this.#handle, 'Socket.recvmsgInto()', tryRecvmsgInto, targets, ancbufsize, flags);
   }
 
@@ -177,6 +190,7 @@ export class Socket implements AsyncDisposable {
    */
   send(data: Data, flags = 0): Promise<number> {
     const bytes = bytesOf(data, 'Socket.send()');
+    if (flags !== 0) checkInt(flags, 'flags', 'Socket.send()');
     return writing(this.#handle, 'Socket.send()', trySend, bytes, flags, undefined);
   }
 
@@ -189,7 +203,9 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   sendall(data: Data, flags = 0): Promise<void> {
-    return sendAll(this.#handle, SENDALL, bytesOf(data, SENDALL), flags, 'bytesSent', undefined);
+    const bytes = bytesOf(data, SENDALL);
+    if (flags !== 0) checkInt(flags, 'flags', SENDALL);
+    return sendAll(this.#handle, SENDALL, bytes, flags, 'bytesSent', undefined);
   }
 
   /**
@@ -206,6 +222,7 @@ export class Socket implements AsyncDisposable {
     const operation = 'Socket.sendto()';
     const [flags, address] = rest.length === 1 ? [0, rest[0]] : rest;
     const bytes = bytesOf(data, operation);
+    checkInt(flags, 'flags', operation);
     const handle = this.#handle;
     const to = endpoint(address, handle.family, operation);
     if (!needsLookup(to, handle.family)) {
@@ -234,6 +251,7 @@ export class Socket implements AsyncDisposable {
     address: Address | null = null,
   ): Promise<number> {
     const operation = 'Socket.sendmsg()';
+    checkInt(flags, 'flags', operation);
     const to = address === null ? null : literalEndpoint(address, this.#handle.family, operation);
     const message = {
       buffers: [...buffers].map((data) => bytesOf(data, operation)),
@@ -332,9 +350,11 @@ export class Socket implements AsyncDisposable {
 
   /**
    * Shuts one half of the connection down, or both: `SHUT_RD`, `SHUT_WR`, `SHUT_RDWR`. Does not block.
+   * @throws an Error with a code such as `ENOTCONN`; TypeError if `how` is no number
    * @see Reference manual, "Socket"
    */
   shutdown(how: number): Promise<void> {
+    checkInt(how, 'SHUT_RD, SHUT_WR or SHUT_RDWR', 'Socket.shutdown()');
     const task = enter();
     if (task === null) return refused('Socket.shutdown()');
     try {
@@ -401,6 +421,9 @@ export class Socket implements AsyncDisposable {
   getsockopt(level: number, name: number): number;
   getsockopt(level: number, name: number, size: number): Buffer;
   getsockopt(level: number, name: number, size = 0): number | Buffer {
+    checkInt(level, 'level', 'Socket.getsockopt()');
+    checkInt(name, 'name', 'Socket.getsockopt()');
+    checkCount(size, 'size', 'Socket.getsockopt()');
     return this.#handle.getsockopt(level, name, size);
   }
 
@@ -414,7 +437,15 @@ export class Socket implements AsyncDisposable {
    * sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
    */
   setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
-    this.#handle.setsockopt(level, name, value instanceof Uint8Array ? value : Number(value));
+    const operation = 'Socket.setsockopt()';
+    checkInt(level, 'level', operation);
+    checkInt(name, 'name', operation);
+    const plain = typeof value === 'boolean' ? Number(value) : value;
+    this.#handle.setsockopt(
+      level,
+      name,
+      plain instanceof Uint8Array ? plain : checkInt(plain, 'value', operation),
+    );
   }
 
   /**

@@ -333,13 +333,26 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
    * operations are refused as busy.
    *
    * Beware: a call of `raw` holds up every task of the thread.
-   * @throws an Error if something has been received that has not been read
-   * @throws NotSupportedError on the portable driver
+   * @throws an Error if something has been received that has not been read; without `fn` also if a file is still being written: `await
+   * flush()` first
+   * @throws NotSupportedError for streams of Node's and of the web, and for sockets and pipes on the portable driver
    * @see Reference manual, "Streams"
    */
   blocking(): Blocking<BlockingFile>;
   blocking<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T>;
   blocking<T>(fn?: (raw: BlockingFile) => T | PromiseLike<T>): Blocking<BlockingFile> | Promise<T> {
+    // A block that is awaited can wait for what is still being written.
+    return fn === undefined || isDrained(this.#handle) ? this.#blocking(fn) : this.#flushed(fn);
+  }
+
+  async #flushed<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T> {
+    await this.flush();
+    return this.#blocking(fn) as Promise<T>;
+  }
+
+  #blocking<T>(
+    fn: ((raw: BlockingFile) => T | PromiseLike<T>) | undefined,
+  ): Blocking<BlockingFile> | Promise<T> {
     return Blocking.of(this.#handle, 'Stream.blocking()', fn, () => {
       const length = this.unread;
       if (length === 0) return;

@@ -11,8 +11,10 @@ import { type AnyFunction, describe, functionName } from '../base/callable.ts';
 import { CancelledError, RuntimeError } from '../errors.ts';
 import type { Task } from '../task.ts';
 import { handled } from '../traps.ts';
-import { isSharedObject, type Shared, sharedFrom } from '../universal/shared.ts';
+import type { Shared } from '../universal/shared.ts';
 import { type Customs, fromWire, toWire } from '../universal/wire.ts';
+import { arrive } from '../workers/travel/arrival.ts';
+import { crossesByHandle } from '../workers/travel/crossing.ts';
 import { pack } from '../workers/travel/pack.ts';
 import '../workers/travel/universal.ts';
 import { unpack } from '../workers/travel/unpack.ts';
@@ -232,7 +234,7 @@ export class Outpost implements Away, Customs {
   declare(value: object): object | null {
     const id = idOf(value);
     if (id !== undefined) return { kind: 'handle', id, className: null, name: '' } satisfies Declared;
-    if (isSharedObject(value)) return { kind: 'universal', handle: value.handle() } satisfies Declared;
+    if (crossesByHandle(value)) return { kind: 'universal', handle: value.handle() } satisfies Declared;
     if (value instanceof Operation) {
       this.#undone.remove(value);
       throw new TypeError('An operation was passed on before it was done. Write AWAIT(…) around it.');
@@ -261,7 +263,7 @@ export class Outpost implements Away, Customs {
       case 'library':
         return libraryFunction(it.name) ?? libraryClass(it.name);
       case 'universal':
-        return sharedFrom(it.handle);
+        return arrive(it.handle);
       case 'callback':
         return this.#callbacks.get(it.id);
       case 'handle':

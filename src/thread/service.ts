@@ -5,7 +5,7 @@
  * It must not know how the thread came to be.
  */
 
-import { type AnyFunction, functionName } from '../base/callable.ts';
+import { type AnyFunction, describe, functionName } from '../base/callable.ts';
 import { Deque } from '../base/deque.ts';
 import { CancelledError, RuntimeError, TaskCancelled } from '../errors.ts';
 import { TaskGroup } from '../group.ts';
@@ -26,8 +26,11 @@ import {
   unshield,
   WaitSlot,
 } from '../traps.ts';
-import { isSharedObject, sharedFrom } from '../universal/shared.ts';
+import { sharedFrom } from '../universal/shared.ts';
 import { type Customs, fromWire, toWire } from '../universal/wire.ts';
+import { arrive } from '../workers/travel/arrival.ts';
+import { crossesByHandle } from '../workers/travel/crossing.ts';
+import { isShell } from '../workers/travel/shell.ts';
 import type { Shipment } from '../workers/travel/shipment.ts';
 import '../workers/travel/universal.ts';
 import { type Stock, unpack } from '../workers/travel/unpack.ts';
@@ -112,6 +115,13 @@ export class Service implements Customs {
    * @throws TypeError if the arguments cannot be cloned
    */
   start(name: string, fn: Shipment, args: readonly unknown[]): void {
+    const place = args.findIndex((arg) => isShell(arg) && this.declare(arg as object) === null);
+    if (place >= 0) {
+      throw new TypeError(
+        `spawnThread() copies what is not Curio’s own, and of argument ${place + 1}, ${describe(args[place])}, nothing would arrive. ` +
+          'Give it plain values, functions, or objects of Curio’s such as sockets, files and queues, whose operations the thread calls with AWAIT.',
+      );
+    }
     try {
       this.#post({ t: 'start', name, fn, args: toWire([...args], this) as unknown[] });
     } catch (error) {
@@ -388,7 +398,7 @@ export class Service implements Customs {
       if (callback !== undefined) return { kind: 'callback', id: callback, name: '' } satisfies Declared;
       return this.#handle(value, 'Function', functionName(value as AnyFunction));
     }
-    if (isSharedObject(value)) return { kind: 'universal', handle: value.handle() } satisfies Declared;
+    if (crossesByHandle(value)) return { kind: 'universal', handle: value.handle() } satisfies Declared;
     const className = classNameOf(value);
     return className === undefined ? null : this.#handle(value, className, '');
   }
@@ -417,7 +427,7 @@ export class Service implements Customs {
       case 'library':
         return libraryFunction(it.name) ?? libraryClass(it.name);
       case 'universal':
-        return sharedFrom(it.handle);
+        return arrive(it.handle);
       case 'shipment':
         return unpack(it.shipment, this.#stock);
       case 'callback':

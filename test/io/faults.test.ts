@@ -46,6 +46,42 @@ async function echoServer(): Promise<[Task, number]> {
   }
 }
 
+/** A plain client of Node's, connected. */
+const plainClient = (port: number) =>
+  new Promise<NetSocket>((resolve) => {
+    const sock = nodeConnect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => resolve(sock));
+    sock.on('error', () => {});
+  });
+
+/** What clients do that is not nice, each as one client. */
+const faults: Record<string, (port: number) => Promise<void>> = {
+  'connects and leaves': async (port) => (await openConnection('127.0.0.1', port)).close(),
+  'resets in mid-message': async (port) => {
+    const sock = await plainClient(port);
+    await new Promise((resolve) => sock.write('half a mess', resolve));
+    sock.resetAndDestroy();
+  },
+  'leaves without having read what it was sent': async (port) => {
+    await using sock = await openConnection('127.0.0.1', port);
+    await sock.sendall(Buffer.alloc(100_000));
+    await sock.recv(1);
+  },
+  'says nothing more, and waits for the end': async (port) => {
+    await using sock = await openConnection('127.0.0.1', port);
+    await sock.sendall('question');
+    await sock.shutdown(SHUT_WR);
+    expect(String(await drain(sock))).toBe('question');
+  },
+  'sends one byte at a time': async (port) => {
+    await using sock = await openConnection('127.0.0.1', port);
+    const stream = sock.asStream();
+    for (const byte of Buffer.from('byte by byte')) {
+      await sock.sendall(Buffer.from([byte]));
+      expect(await stream.readExactly(1)).toEqual(Buffer.from([byte]));
+    }
+  },
+};
+
 onEachDriver('faults', () => {
   test('a client that resets in mid-message ends its handler only', async () => {
     const logger = recorder();
@@ -254,6 +290,29 @@ onEachDriver('faults', () => {
     );
   });
 
+  test.each(Object.entries(faults))(
+    'a client that %s: the others go on, and nothing is left open',
+    async (_title, fault) => {
+      const logger = recorder();
+      await leavesNothingOpen(() =>
+        run({ logger }, async () => {
+          const [server, port] = await echoServer();
+          const good = await openConnection('127.0.0.1', port);
+          for (let i = 0; i < 20; i++) {
+            await fault(port);
+            await good.sendall(`message ${i}`);
+            expect(String(await good.recv(100))).toBe(`message ${i}`);
+          }
+          expect(server.terminated).toBe(false);
+          await good.close();
+          await server.cancel();
+        }),
+      );
+      expect(logger.of('error')).toEqual([]);
+      for (const line of logger.lines) expect(line).toMatch(/has gone: .*(ECONNRESET|EPIPE)$/);
+    },
+  );
+
   test('bytes of many connections stay apart, whatever their sizes', () =>
     run(async () => {
       const [server, port] = await echoServer();
@@ -449,6 +508,37 @@ onEachDriver('cancellation at every blocking operation', (driver) => {
         closeAll();
         if (kind === 'cancel' && operation === 'READ_WAIT' && task !== 'connecting') expect(result).toBe(2);
       },
+    );
+  });
+
+  test('of connect: the socket can be closed, another one connects, and nothing is left open', async () => {
+    const { keep, closeAll } = keeper();
+    await leavesNothingOpen(() =>
+      cancelEverywhere(
+        async () => {
+          const [server, address] = await listener();
+          keep(server);
+          for (let tries = 1; ; tries++) {
+            const sock = keep(socket(AF_INET, SOCK_STREAM));
+            try {
+              await sock.connect(address);
+              return [tries, sock.getpeername()];
+            } catch (error) {
+              forgive(error);
+              await sock.close();
+            }
+          }
+        },
+        ({ result, operation, kind }) => {
+          closeAll();
+          if (operation !== 'WRITE_WAIT') return;
+          // One interruption, one more try; one that came too late changed nothing.
+          expect(result).toEqual([
+            kind === 'cancel after wake-up' ? 1 : 2,
+            ['127.0.0.1', expect.any(Number)],
+          ]);
+        },
+      ),
     );
   });
 

@@ -16,7 +16,7 @@ import {
   WriteResourceBusy,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET, MSG_PEEK, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket } from 'curio/socket';
+import { AF_INET, MSG_PEEK, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, socket } from 'curio/socket';
 import { VirtualClock } from 'curio/testing';
 import { ioWaiting, readWait } from 'curio/traps';
 import { expect, test } from 'vitest';
@@ -489,6 +489,64 @@ onEachDriver('stream sockets', () => {
       expect(() => sock.sendall(5 as never)).toThrow(TypeError);
       expect(() => sock.recvInto(Buffer.alloc(3), 4)).toThrow(RangeError);
       await sock.close();
+    }));
+
+  test('flags, options and halves that are no numbers are refused at the call, which names them', () =>
+    run(async () => {
+      await using stream = socket();
+      await using datagram = socket(AF_INET, SOCK_DGRAM);
+      const here = ['127.0.0.1', 9] as [string, number];
+      for (const wrong of ['MSG_PEEK', {}, null, Number.NaN, 1.5, 2 ** 32] as never[]) {
+        for (const call of [
+          () => stream.recv(10, wrong),
+          () => stream.recvInto(Buffer.alloc(3), 0, wrong),
+          () => stream.recvmsg(10, 0, wrong),
+          () => stream.recvmsgInto([Buffer.alloc(3)], 0, wrong),
+          () => stream.send('x', wrong),
+          () => stream.sendall('x', wrong),
+          () => stream.sendmsg(['x'], [], wrong),
+          () => datagram.recvfrom(10, wrong),
+          () => datagram.recvfromInto(Buffer.alloc(3), 0, wrong),
+          () => datagram.sendto('x', wrong, here),
+        ]) {
+          expect(call).toThrow(/^Socket\.\w+\(\) wants a whole number of 32 bits as flags, not /);
+          expect(call).toThrow(TypeError);
+        }
+      }
+      for (const sock of [stream, datagram]) {
+        expect(() => sock.shutdown('both' as never)).toThrow(
+          /wants .* as SHUT_RD, SHUT_WR or SHUT_RDWR, not "both"/,
+        );
+        expect(() => (sock as unknown as { setsockopt(level: object): void }).setsockopt({})).toThrow(
+          /as level, not an object/,
+        );
+        expect(() => sock.setsockopt(SOL_SOCKET, 'SO_REUSEADDR' as never, 1)).toThrow(
+          /as name, not "SO_REUSEADDR"/,
+        );
+        expect(() => sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, {} as never)).toThrow(
+          /as value, not an object/,
+        );
+        expect(() => sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, undefined as never)).toThrow(TypeError);
+        expect(() => sock.getsockopt({} as never, SO_REUSEADDR)).toThrow(/as level, not an object/);
+        expect(() => sock.getsockopt(SOL_SOCKET, SO_REUSEADDR, 'int' as never)).toThrow(/as size, not "int"/);
+        sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, true);
+        expect(sock.getsockopt(SOL_SOCKET, SO_REUSEADDR)).toBe(1);
+      }
+    }));
+
+  test('receiving nothing waits for nothing and takes nothing, as in Python', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      expect(await a.recv(0)).toHaveLength(0);
+      expect(await a.recv(0, MSG_PEEK)).toHaveLength(0);
+      expect(await a.recvInto(Buffer.alloc(0))).toBe(0);
+      await b.sendall('x');
+      expect(await a.recv(0)).toHaveLength(0);
+      expect(String(await a.recv(1))).toBe('x');
+      await a.close();
+      await expect(a.recv(0)).rejects.toMatchObject({ code: 'EBADF' });
+      await expect(a.recvInto(Buffer.alloc(0))).rejects.toMatchObject({ code: 'EBADF' });
+      await b.close();
     }));
 
   test('outside a task every operation is refused', async () => {

@@ -3,7 +3,17 @@
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { gather, openConnection, run, sleep, spawn, TaskCancelled, TaskTimeout, timeoutAfter } from 'curio';
+import {
+  CancelledError,
+  gather,
+  openConnection,
+  run,
+  sleep,
+  spawn,
+  TaskCancelled,
+  TaskTimeout,
+  timeoutAfter,
+} from 'curio';
 import type { Socket } from 'curio/io';
 import { SSLError, type SSLSocket } from 'curio/ssl';
 import { cancelEverywhere } from 'curio/testing';
@@ -168,6 +178,65 @@ onEachDriver('TLS faults', () => {
       await client.close();
       await server.close();
     }));
+
+  test('doHandshake cancelled anywhere may be called again, and the connection is a good one', async () => {
+    const hit = new Set<string>();
+    await leavesNothingOpen(() =>
+      cancelEverywhere(
+        async () => {
+          const [a, b] = await connectedPair();
+          const kept: Socket[] = [a, b];
+          let again = 0;
+          const shakeHands = async (sock: SSLSocket) => {
+            for (;;) {
+              try {
+                return await sock.doHandshake();
+              } catch (error) {
+                if (!(error instanceof CancelledError)) throw error;
+                again++;
+              }
+            }
+          };
+          try {
+            const later = { doHandshakeOnConnect: false };
+            const client = await clientContext().wrapSocket(a, { ...later, serverHostname: 'localhost' });
+            const server = await serverContext().wrapSocket(b, { ...later, serverSide: true });
+            kept.push(client, server);
+            const one = await spawn({ name: 'client' }, async () => {
+              await using _closed = client;
+              await shakeHands(client);
+              await answers(client);
+            });
+            const other = await spawn({ name: 'server' }, async () => {
+              // One that ends early lets the other go on, too.
+              await using _closed = server;
+              await shakeHands(server);
+              await server.sendall(await server.recv(100));
+              await server.recv(1);
+            });
+            await one.join();
+            await other.join();
+            return again;
+          } finally {
+            for (const sock of kept) sock.closeNow();
+          }
+        },
+        ({ result, operation, kind, task, error }) => {
+          // In these two tasks nothing but the handshake waits to write. A cancellation that came after it hits what follows.
+          if (task === 'anonymous' || operation !== 'WRITE_WAIT' || kind === 'cancel after wake-up') return;
+          expect(error).toBeNull();
+          expect(result).toBe(1);
+          hit.add(`${task}: ${kind}`);
+        },
+      ),
+    );
+    expect([...hit].sort()).toEqual([
+      'client: cancel',
+      'client: timeout',
+      'server: cancel',
+      'server: timeout',
+    ]);
+  });
 
   test('cancelled anywhere, connection and server leave nothing open', () =>
     leavesNothingOpen(() =>

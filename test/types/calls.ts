@@ -146,6 +146,9 @@ export async function timeouts() {
   expectTypeOf(ignoreAfter({ timeoutResult: 'late' as const }, 1, add, 1, 2)).resolves.toEqualTypeOf<
     number | 'late'
   >();
+  expectTypeOf(
+    ignoreAfter({ timeoutResult: 'late' as const }, 1, runInThread, plain, 'x'),
+  ).resolves.toEqualTypeOf<number | 'late'>();
   expectTypeOf(ignoreAfter(1).run(add, 1, 2)).resolves.toEqualTypeOf<number | undefined>();
   expectTypeOf(ignoreAfter(1).expired).toEqualTypeOf<boolean>();
   expectTypeOf(disableCancellation(add, 1, 2)).resolves.toEqualTypeOf<number>();

@@ -3,7 +3,9 @@
  * slow and which is always "ready", and on the portable driver devices.
  */
 
-import type { Direction } from '../driver.ts';
+import type { BlockingFile, Direction } from '../driver.ts';
+import { systemError } from '../system.ts';
+import { BlockingDescriptor } from './blocking.ts';
 import { NoSocketHandle } from './no-socket.ts';
 
 const CHUNK = 65536;
@@ -100,6 +102,23 @@ export class FileDescriptorHandle extends NoSocketHandle {
     if (this.#writing) return null;
     this.#throwWriteError();
     return true;
+  }
+
+  override setBlocking(on: boolean): BlockingFile {
+    this.mustBeOpen('blocking');
+    if (on) this.#mustBeStill();
+    return new BlockingDescriptor(this.#fd);
+  }
+
+  /** Synchronous calls would overtake what is under way, and not find what was read for a task that has left. */
+  #mustBeStill(): void {
+    const unread = this.#reading || this.#read !== null;
+    if (!unread && !this.#writing) return;
+    const error = systemError('EIO', 'blocking');
+    error.message += unread
+      ? ': there is unread data in the stream; read it first'
+      : ': the stream is still being written; await its flush() first';
+    throw error;
   }
 
   override fileno(): number {

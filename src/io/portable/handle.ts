@@ -143,7 +143,7 @@ export abstract class PortableHandle implements Handle {
     throw unsupported('dup()');
   }
 
-  setBlocking(): BlockingSocket & BlockingFile {
+  setBlocking(_on: boolean): BlockingSocket | BlockingFile {
     throw unsupported('blocking() for sockets');
   }
 
@@ -171,7 +171,7 @@ export function checkHow(how: number): void {
 
 export function unsupported(what: string): NotSupportedError {
   return new NotSupportedError(
-    `${what}: the portable driver cannot do that, nor TLS sockets and sockets of Node's on any driver, ` +
-      'because Node cannot. The posix driver can.',
+    `${what}: Node has no way to do that, and so neither have the portable driver, nor on any driver TLS sockets, and sockets ` +
+      'and streams of Node’s. The posix driver can, for sockets and pipes of its own.',
   );
 }

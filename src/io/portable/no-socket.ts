@@ -3,6 +3,7 @@
  */
 
 import type { Address } from '../address.ts';
+import type { BlockingFile } from '../driver.ts';
 import { PortableHandle, unsupported } from './handle.ts';
 
 export abstract class NoSocketHandle extends PortableHandle {
@@ -44,6 +45,10 @@ export abstract class NoSocketHandle extends PortableHandle {
 
   getpeername(): Address {
     return this.#refuse('getpeername');
+  }
+
+  override setBlocking(_on: boolean): BlockingFile {
+    return this.#refuse('blocking');
   }
 
   setsockopt(): never {

@@ -21,7 +21,8 @@ export function refuseShells(args: readonly unknown[], moved: readonly unknown[]
   );
 }
 
-function isShell(value: unknown): boolean {
+/** True for an object of which nothing would arrive. */
+export function isShell(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Object.keys(value).length > 0) return false;
   return isOfClass(value) && !crossesByHandle(value);
 }
