@@ -95,3 +95,6 @@ export const trySendmsg = (handle: Handle, message: Outgoing, flags: number): nu
 export const tryHandshake = (handle: Handle): true | null => handle.handshake();
 
 export const tryDrained = (handle: Handle): true | null => handle.drained();
+
+export const tryEnded = (handle: Handle): true | null =>
+  handle.ended === undefined ? handle.drained() : handle.ended();
