@@ -12,8 +12,25 @@ import { systemError } from '../system.ts';
 import { NoSocketHandle } from './no-socket.ts';
 import { Input, Output } from './stream.ts';
 
+// Of the web's streams there are two declarations, Node's and the browser's (the library "dom"), and neither will do for the other.
+// What both have is enough.
+
+/** A `ReadableStream` of the web's. */
+export interface WebReadable {
+  readonly locked: boolean;
+  getReader(): unknown;
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/** A `WritableStream` of the web's. */
+export interface WebWritable {
+  readonly locked: boolean;
+  getWriter(): unknown;
+  abort(reason?: unknown): Promise<void>;
+}
+
 /** What can be read or written as a stream. */
-export type NodeStreamLike = Readable | Writable | ReadableStream | WritableStream;
+export type NodeStreamLike = Readable | Writable | WebReadable | WebWritable;
 
 export class DuplexHandle extends NoSocketHandle {
   readonly #streams: (Readable | Writable)[];
