@@ -126,7 +126,7 @@ function notFound(name: string): Error {
 
 /** The port of a service: a number in words, or a name in the system's list. */
 async function serviceNumber(service: string, transport: string): Promise<number> {
-  if (/^\d+$/.test(service)) return Number(service);
+  if (/^\d+$/.test(service) && Number(service) <= 65535) return Number(service);
   const list = await serviceList();
   for (const line of list.split('\n')) {
     const [name, where = '', ...aliases] = line.replace(/#.*/, '').trim().split(/\s+/);
