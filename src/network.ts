@@ -4,6 +4,7 @@
  */
 
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
+import { comesOutHere } from './base/stack.ts';
 import { NotSupportedError, TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
 import { addressText, endpoint, literalKind } from './io/address.ts';
@@ -347,7 +348,7 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   };
   let exhausted = false;
   try {
-    await sock.ready();
+    await bound(sock);
     for (;;) {
       try {
         const client = await sock.accept();
@@ -366,6 +367,15 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   } finally {
     sock.closeNow();
     await endAll(server, [...clients.keys()]);
+  }
+}
+
+async function bound(sock: Socket): Promise<void> {
+  try {
+    await sock.ready();
+  } catch (error) {
+    comesOutHere(error);
+    throw error;
   }
 }
 

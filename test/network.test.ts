@@ -17,11 +17,12 @@ import {
   tcpServerSocket,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET6 } from 'curio/socket';
+import { AF_INET6, getaddrinfo } from 'curio/socket';
 import { expect, test } from 'vitest';
 import { root } from '../scripts/entries.mjs';
 import { drain, onEachDriver, onPosix } from './kit/drivers.ts';
 import { recorder } from './kit/recorder.ts';
+import { thrownBy } from './kit/virtual.ts';
 
 async function echo(client: Socket): Promise<void> {
   for (;;) {
@@ -234,6 +235,28 @@ onEachDriver('servers', () => {
       await sock.ready();
       const [, port] = sock.getsockname() as [string, number];
       await expect(tcpServer('127.0.0.1', port, echo)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      await sock.close();
+    }));
+
+  test('an error shows the line that asked, also one that was made in a callback of Node’s', () =>
+    run(async () => {
+      async function whoAsked(operation: () => Promise<unknown>): Promise<void> {
+        await operation();
+      }
+      const sock = tcpServerSocket('127.0.0.1', 0);
+      await sock.ready();
+      const [, port] = sock.getsockname() as [string, number];
+      const operations: [code: string, operation: () => Promise<unknown>][] = [
+        ['EADDRINUSE', () => tcpServer('127.0.0.1', port, echo)],
+        ['ECONNREFUSED', () => openConnection('127.0.0.1', 1)],
+        ['ENOENT', () => openUnixConnection('/no/such/socket')],
+        ['ENOTFOUND', () => openConnection('no-such-host.invalid', 80)],
+        ['ENOTFOUND', () => getaddrinfo('no-such-host.invalid', 80)],
+      ];
+      for (const [code, operation] of operations) {
+        const error = await thrownBy(whoAsked(operation));
+        expect(error).toMatchObject({ code, stack: expect.stringMatching(/whoAsked.*network\.test\.ts/) });
+      }
       await sock.close();
     }));
 });

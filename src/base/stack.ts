@@ -64,6 +64,14 @@ export function comesOutAt(place: Error, error: Error): void {
   if (lines.length > 0) error.stack = [`${error.name}: ${error.message}`, ...lines].join('\n');
 }
 
+/**
+ * The same for an error of Node's, which was made in a callback of Node's: for whoever has waited for it and passes it on. An error
+ * that shows lines of the user's keeps them.
+ */
+export function comesOutHere(error: unknown): void {
+  if (error instanceof Error && userFrames(error).length === 0) comesOutAt(captureStack(), error);
+}
+
 function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||

@@ -4,6 +4,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { captureStack, comesOutAt } from '../base/stack.ts';
 import type { FileStream } from '../io/stream.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Exit } from './exit.ts';
@@ -75,7 +76,12 @@ function notStarted(
 ): Started {
   wiring.abandon();
   const { streams, tell } = brokenPipes(options, exit);
-  child.once('error', (error: NodeJS.ErrnoException) => tell(explained(error, plan)));
+  const place = captureStack();
+  child.once('error', (error: NodeJS.ErrnoException) => {
+    const reason = explained(error, plan);
+    comesOutAt(place, reason);
+    tell(reason);
+  });
   return { pid: null, streams, groupLives: false };
 }
 

@@ -330,6 +330,17 @@ onEachDriver('a process', (driver) => {
         }
       }));
 
+    test('shows where it was to be started', () =>
+      run(async () => {
+        function startsIt() {
+          return new Popen(['/no/such/program'], { stdout: PIPE });
+        }
+        const reason = await startsIt()
+          .wait()
+          .catch((error: Error) => error);
+        expect(reason).toMatchObject({ stack: expect.stringMatching(/startsIt.*popen\.test\.ts/) });
+      }));
+
     test('says so again to those who ask again', () =>
       run(async () => {
         const p = missing();
