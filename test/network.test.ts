@@ -17,7 +17,7 @@ import {
   tcpServerSocket,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET6, getaddrinfo } from 'curio/socket';
+import { AF_INET, AF_INET6, AF_UNIX, getaddrinfo } from 'curio/socket';
 import { expect, test } from 'vitest';
 import { root } from '../scripts/entries.mjs';
 import { drain, onEachDriver, onPosix } from './kit/drivers.ts';
@@ -227,6 +227,35 @@ onEachDriver('servers', () => {
       expect(JSON.parse(String(await drain(client)))).toEqual(free);
       await client.close();
       await server.cancel();
+    }));
+
+  test('a family is one of TCP’s, and that of the address', () =>
+    run(async () => {
+      const wrong: [host: string, family: unknown, message: RegExp][] = [
+        [
+          '127.0.0.1',
+          'v6',
+          /^tcpServer.*\(\) wants AF_INET or AF_INET6 of curio\/socket as family, not "v6"\.$/,
+        ],
+        ['', AF_UNIX, /wants AF_INET or AF_INET6/],
+        ['::1', AF_INET, /"::1" is an address of IPv6\. Give family: AF_INET6, or leave it out\.$/],
+        [
+          '127.0.0.1',
+          AF_INET6,
+          /"127\.0\.0\.1" is an address of IPv4\. Give family: AF_INET, or leave it out\.$/,
+        ],
+      ];
+      for (const [host, family, message] of wrong) {
+        const options = { family: family as number };
+        expect(() => tcpServer(host, 0, echo, options)).toThrow(message);
+        expect(() => tcpServerSocket(host, 0, options)).toThrow(message);
+      }
+      for (const options of [{}, { family: AF_INET6 }]) {
+        const sock = tcpServerSocket('::1', 0, options);
+        await sock.ready();
+        expect(sock.getsockname()[0]).toBe('::1');
+        await sock.close();
+      }
     }));
 
   test('a port in use is an error of tcpServer', () =>

@@ -158,9 +158,15 @@ async function serviceList(): Promise<string> {
   }
 }
 
+export async function gethostbyname(host: string): Promise<string> {
+  if (literalKind(host) === 6) throw notFound(host);
+  return lookup(host, AF_INET);
+}
+
 export async function gethostbynameEx(
   host: string,
 ): Promise<[hostname: string, aliases: string[], addresses: string[]]> {
+  if (literalKind(host) === 6) throw notFound(host);
   const known = literal(host, AF_INET);
   if (known !== null) return [host, [], [known]];
   const found = await candidates(host, AF_INET);
