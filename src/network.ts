@@ -100,6 +100,7 @@ export function openConnection(host: string, port: number, options?: ConnectionO
 export function openConnection(host: string, port: number, options: ConnectionOptions = {}): Promise<Socket> {
   const there = elsewhere();
   if (there !== null) return there.call('openConnection', [host, port, options]) as Promise<Socket>;
+  endpoint([host, port], AF_INET, 'openConnection()');
   const plan = clientPlan(options, host, 'openConnection()');
   const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
   return plan === null ? connecting : connected(connecting, plan);
@@ -122,6 +123,7 @@ export function openUnixConnection(path: string, options?: UnixConnectionOptions
 export function openUnixConnection(path: string, options: UnixConnectionOptions = {}): Promise<Socket> {
   const there = elsewhere();
   if (there !== null) return there.call('openUnixConnection', [path, options]) as Promise<Socket>;
+  endpoint(path, AF_UNIX, 'openUnixConnection()');
   const plan = clientPlan(options, null, 'openUnixConnection()');
   if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
   const connecting = connectUnix(path);
@@ -214,6 +216,7 @@ export function unixServer(
 ): Promise<void> {
   const there = elsewhere();
   if (there !== null) return there.call('unixServer', [path, handler, options]) as Promise<void>;
+  endpoint(path, AF_UNIX, 'unixServer()');
   const serve = clientHandler(handler, 'unixServer', options);
   if (enterComposite('unixServer()') === null) return refused('unixServer()');
   return serveUnix(path, serve, options);

@@ -15,6 +15,7 @@ import {
   type Task,
   tcpServer,
   tcpServerSocket,
+  unixServer,
 } from 'curio';
 import type { Socket } from 'curio/io';
 import { AF_INET, AF_INET6, AF_UNIX, getaddrinfo } from 'curio/socket';
@@ -256,6 +257,18 @@ onEachDriver('servers', () => {
         expect(sock.getsockname()[0]).toBe('::1');
         await sock.close();
       }
+    }));
+
+  test('what is no address is refused at the call, by the name of what was called', () =>
+    run(async () => {
+      const wrong = undefined as never;
+      expect(() => openConnection('127.0.0.1', wrong)).toThrow(
+        /^openConnection\(\) wants an address such as/,
+      );
+      expect(() => openConnection('127.0.0.1', 65536)).toThrow(/^openConnection\(\) wants a port from 0/);
+      expect(() => openUnixConnection(wrong)).toThrow(/^openUnixConnection\(\) wants a path/);
+      expect(() => tcpServer(wrong, 1, echo)).toThrow(/^tcpServer\(\) wants an address such as/);
+      expect(() => unixServer(wrong, echo)).toThrow(/^unixServer\(\) wants a path/);
     }));
 
   test('a port in use is an error of tcpServer', () =>
