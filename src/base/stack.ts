@@ -65,11 +65,12 @@ export function comesOutAt(place: Error, error: Error): void {
 }
 
 /**
- * The same for an error of Node's, which was made in a callback of Node's: for whoever has waited for it and passes it on. An error
- * that shows lines of the user's keeps them.
+ * The same for what was made in a callback of Node's or in another task: for whoever has waited for it and passes it on. An error that
+ * shows lines of the user's keeps them.
+ * @param place where it comes out; here, if it is not given
  */
-export function comesOutHere(error: unknown): void {
-  if (error instanceof Error && userFrames(error).length === 0) comesOutAt(captureStack(), error);
+export function comesOutHere(error: unknown, place?: Error): void {
+  if (error instanceof Error && userFrames(error).length === 0) comesOutAt(place ?? captureStack(), error);
 }
 
 function isLibrary(file: string): boolean {
