@@ -102,6 +102,7 @@ export function openConnection(host: string, port: number, options: ConnectionOp
   if (there !== null) return there.call('openConnection', [host, port, options]) as Promise<Socket>;
   endpoint([host, port], AF_INET, 'openConnection()');
   const plan = clientPlan(options, host, 'openConnection()');
+  if (enterComposite('openConnection()') === null) return refused('openConnection()');
   const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
   return plan === null ? connecting : connected(connecting, plan);
 }

@@ -1,6 +1,8 @@
 // Servers and connections on each driver: handlers as tasks of the server, and what ends a client, a server, and neither.
 
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -16,6 +18,7 @@ import {
   tcpServer,
   tcpServerSocket,
   unixServer,
+  wait,
 } from 'curio';
 import type { Socket } from 'curio/io';
 import { AF_INET, AF_INET6, AF_UNIX, getaddrinfo } from 'curio/socket';
@@ -269,6 +272,35 @@ onEachDriver('servers', () => {
       expect(() => openUnixConnection(wrong)).toThrow(/^openUnixConnection\(\) wants a path/);
       expect(() => tcpServer(wrong, 1, echo)).toThrow(/^tcpServer\(\) wants an address such as/);
       expect(() => unixServer(wrong, echo)).toThrow(/^unixServer\(\) wants a path/);
+    }));
+
+  test('outside a task what was called is refused by its name', async () => {
+    await expect(openConnection('127.0.0.1', 1)).rejects.toThrow(
+      /^openConnection\(\) was called outside a task/,
+    );
+    await expect(openUnixConnection('/x')).rejects.toThrow(
+      /^openUnixConnection\(\) was called outside a task/,
+    );
+    await expect(tcpServer('', 0, echo)).rejects.toThrow(/^tcpServer\(\) was called outside a task/);
+  });
+
+  test('with stacks on, a connection that breaks under a reader shows where it read', () =>
+    run({ stacks: true }, async () => {
+      async function readsHere(sock: Socket): Promise<void> {
+        await sock.recv(1);
+      }
+      const server = createServer((peer) => peer.once('data', () => peer.resetAndDestroy()));
+      server.listen(0, '127.0.0.1');
+      await wait(once(server, 'listening'));
+      const client = await openConnection('127.0.0.1', (server.address() as AddressInfo).port);
+      await client.sendall('x');
+      const error = await thrownBy(readsHere(client));
+      expect(error).toMatchObject({
+        code: 'ECONNRESET',
+        stack: expect.stringMatching(/readsHere.*network\.test\.ts/),
+      });
+      await client.close();
+      server.close();
     }));
 
   test('a port in use is an error of tcpServer', () =>
