@@ -179,7 +179,7 @@ export function gethostbyname(hostname: string): Promise<string> {
   const there = elsewhere();
   if (there !== null) return there.call('gethostbyname', [hostname]) as Promise<string>;
   checkName(hostname, 'gethostbyname()');
-  return lookUp('gethostbyname()', () => names.lookup(hostname, AF_INET));
+  return lookUp('gethostbyname()', () => names.gethostbyname(hostname));
 }
 
 /**

@@ -188,6 +188,9 @@ describe('names', () => {
       expect(await gethostbynameEx('localhost')).toEqual(['localhost', [], ['127.0.0.1']]);
       expect(await gethostbyaddr('127.0.0.1')).toEqual(['localhost', [], ['127.0.0.1']]);
       await expect(gethostbyname('no-such-host.invalid')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+      // They are about IPv4.
+      await expect(gethostbyname('::1')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+      await expect(gethostbynameEx('::1')).rejects.toMatchObject({ code: 'ENOTFOUND' });
     }));
 
   test('this machine’s own name', () =>

@@ -294,7 +294,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
     const handle = this.#handle;
     if (handle.closed || this.#keepOpen) return pass(task, undefined);
     // Another task may be writing; then what it waits for is over.
-    if (!handle.hasWriter && !hasEnded(handle)) return this.#endAndClose();
+    if (!handle.hasWriter && !isDone(tryEnded, handle)) return this.#endAndClose();
     handle.close();
     return pass(task, undefined);
   }
@@ -342,7 +342,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   blocking<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T>;
   blocking<T>(fn?: (raw: BlockingFile) => T | PromiseLike<T>): Blocking<BlockingFile> | Promise<T> {
     // A block that is awaited can wait for what is still being written.
-    return fn === undefined || isDrained(this.#handle) ? this.#blocking(fn) : this.#flushed(fn);
+    return fn === undefined || isDone(tryDrained, this.#handle) ? this.#blocking(fn) : this.#flushed(fn);
   }
 
   async #flushed<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T> {
@@ -371,9 +371,10 @@ Object.defineProperty(Stream.prototype, Symbol.dispose, {
   },
 });
 
-function hasEnded(handle: Handle): boolean {
+/** True if nothing is left to be waited for. */
+function isDone(attempt: (handle: Handle) => true | null, handle: Handle): boolean {
   try {
-    return tryEnded(handle) !== null;
+    return attempt(handle) !== null;
   } catch {
     // swallows: nothing waits here; a stream that has failed has nothing left to write.
     return true;

@@ -100,7 +100,8 @@ export class Input {
 
   /** True if others have begun to read. */
   get isReadElsewhere(): boolean {
-    return !this.#started && this.#stream.readableFlowing !== null;
+    const stream = this.#stream;
+    return !this.#started && stream.listenerCount('data') + stream.listenerCount('readable') > 0;
   }
 
   /** From now on somebody else reads. What has come already is in Node's stream again. */
