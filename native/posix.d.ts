@@ -65,6 +65,8 @@ export interface Posix {
 
   recv(fd: number, buffer: Uint8Array, offset: number, length: number, flags?: number): number;
   send(fd: number, buffer: Uint8Array, offset: number, length: number, flags?: number): number;
+  /** Sends all of it. */
+  send(fd: number, buffer: Uint8Array): number;
   /** `lastAddress()` is the sender. */
   recvfrom(fd: number, buffer: Uint8Array, offset: number, length: number, flags?: number): number;
   sendto(
@@ -90,6 +92,13 @@ export interface Posix {
   scratch(size: number): Buffer | number;
   /** `recv` into the scratch area, without the look-up of a buffer. */
   recvScratch(fd: number, offset: number, length: number, flags?: number): number;
+  /**
+   * `recv` for `count` sockets in a row, by way of the scratch area into `target`, one behind the other from `offset` on, each at a
+   * multiple of eight. The pairs in `requests`, a descriptor and how many bytes it may receive, become what `recv` gave and where in
+   * `target` that is. What finds no room there is left in the scratch area, is said to be at -1, and is the last. Gives how many
+   * pairs were dealt with.
+   */
+  recvEach(requests: Int32Array, count: number, target: Uint8Array, offset: number): number;
   /** `send` from the scratch area. */
   sendScratch(fd: number, offset: number, length: number, flags?: number): number;
 

@@ -103,8 +103,18 @@ function checkTypes(folder) {
   writeFileSync(`${folder}/list.js`, list);
   const program = execFileSync(process.execPath, ['list.js'], { cwd: folder, encoding: 'utf8' });
   writeFileSync(`${folder}/types.ts`, program);
-  const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
-  sh(tool('tsc'), [...options, '--module', 'nodenext', '--types', 'node', 'types.ts'], folder);
+  const options = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--types', 'node'];
+  sh(tool('tsc'), [...options, '--lib', 'es2022,esnext.disposable', 'types.ts'], folder);
+  // With the browser's declarations, which are there unless one asks for others, the web's streams are theirs and not Node's.
+  const web = `
+    import { FileStream } from 'curio/io';
+    const { body } = new Response('x');
+    if (body !== null) new FileStream(body);
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    export const streams = [new FileStream(readable), new FileStream(writable)];
+  `;
+  writeFileSync(`${folder}/web.ts`, web);
+  sh(tool('tsc'), [...options, '--lib', 'es2022,esnext.disposable,dom', 'web.ts'], folder);
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
+import { comesOutHere } from './base/stack.ts';
 import { NotSupportedError, TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
 import { addressText, endpoint, literalKind } from './io/address.ts';
@@ -99,7 +100,9 @@ export function openConnection(host: string, port: number, options?: ConnectionO
 export function openConnection(host: string, port: number, options: ConnectionOptions = {}): Promise<Socket> {
   const there = elsewhere();
   if (there !== null) return there.call('openConnection', [host, port, options]) as Promise<Socket>;
+  endpoint([host, port], AF_INET, 'openConnection()');
   const plan = clientPlan(options, host, 'openConnection()');
+  if (enterComposite('openConnection()') === null) return refused('openConnection()');
   const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
   return plan === null ? connecting : connected(connecting, plan);
 }
@@ -121,6 +124,7 @@ export function openUnixConnection(path: string, options?: UnixConnectionOptions
 export function openUnixConnection(path: string, options: UnixConnectionOptions = {}): Promise<Socket> {
   const there = elsewhere();
   if (there !== null) return there.call('openUnixConnection', [path, options]) as Promise<Socket>;
+  endpoint(path, AF_UNIX, 'openUnixConnection()');
   const plan = clientPlan(options, null, 'openUnixConnection()');
   if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
   const connecting = connectUnix(path);
@@ -178,19 +182,19 @@ export function tcpServer(
   const there = elsewhere();
   if (there !== null) return there.call('tcpServer', [host, port, handler, options]) as Promise<void>;
   endpoint([host, port], AF_INET, 'tcpServer()');
+  const family = familyOf(host, options, 'tcpServer()');
   const serve = clientHandler(handler, 'tcpServer', options);
   if (enterComposite('tcpServer()') === null) return refused('tcpServer()');
-  return serveTcp(host, port, serve, options);
+  return serveTcp(host, port, serve, { ...options, family });
 }
 
 async function serveTcp(
   host: string,
   port: number,
   handler: Handler,
-  options: TcpServerOptions,
+  options: TcpServerOptions & { family: number },
 ): Promise<void> {
-  const family = familyOf(host, options);
-  await serveClients(tcpServerSocket(await lookup(host, family), port, { ...options, family }), handler);
+  await serveClients(tcpServerSocket(await lookup(host, options.family), port, options), handler);
 }
 
 /**
@@ -213,6 +217,7 @@ export function unixServer(
 ): Promise<void> {
   const there = elsewhere();
   if (there !== null) return there.call('unixServer', [path, handler, options]) as Promise<void>;
+  endpoint(path, AF_UNIX, 'unixServer()');
   const serve = clientHandler(handler, 'unixServer', options);
   if (enterComposite('unixServer()') === null) return refused('unixServer()');
   return serveUnix(path, serve, options);
@@ -264,7 +269,7 @@ export function tcpServerSocket(host: string, port: number, options: TcpServerOp
   if (there !== null) return there.call('tcpServerSocket', [host, port, options]) as Socket;
   endpoint([host, port], AF_INET, 'tcpServerSocket()');
   const { backlog = 100, reuseAddress = true, reusePort = false } = options;
-  const sock = socket(familyOf(host, options), SOCK_STREAM);
+  const sock = socket(familyOf(host, options, 'tcpServerSocket()'), SOCK_STREAM);
   return listening(sock, [host, port], backlog, () => {
     if (reuseAddress) sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
     if (reusePort) sharePort(sock);
@@ -304,8 +309,21 @@ function listening(sock: Socket, address: Address, backlog: number, prepare: () 
   return sock;
 }
 
-function familyOf(host: string, options: TcpServerOptions): number {
-  return options.family ?? (literalKind(host) === 6 ? AF_INET6 : AF_INET);
+/** @throws TypeError for a family that is none of TCP's, or not that of the literal */
+function familyOf(host: string, { family }: TcpServerOptions, who: string): number {
+  const kind = literalKind(host);
+  if (family === undefined || family === null) return kind === 6 ? AF_INET6 : AF_INET;
+  if (family !== AF_INET && family !== AF_INET6)
+    throw new TypeError(
+      `${who} wants AF_INET or AF_INET6 of curio/socket as family, not ${describe(family)}.`,
+    );
+  if (kind !== 0 && (kind === 6) !== (family === AF_INET6)) {
+    const [is, wanted] = kind === 6 ? ['IPv6', 'AF_INET6'] : ['IPv4', 'AF_INET'];
+    throw new TypeError(
+      `${who}: ${JSON.stringify(host)} is an address of ${is}. Give family: ${wanted}, or leave it out.`,
+    );
+  }
+  return family;
 }
 
 type Handler = { run: (client: Socket, address: Address) => unknown; name: string };
@@ -347,7 +365,7 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   };
   let exhausted = false;
   try {
-    await sock.ready();
+    await bound(sock);
     for (;;) {
       try {
         const client = await sock.accept();
@@ -366,6 +384,15 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   } finally {
     sock.closeNow();
     await endAll(server, [...clients.keys()]);
+  }
+}
+
+async function bound(sock: Socket): Promise<void> {
+  try {
+    await sock.ready();
+  } catch (error) {
+    comesOutHere(error);
+    throw error;
   }
 }
 

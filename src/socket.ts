@@ -3,7 +3,7 @@
  */
 
 import { describe } from './base/callable.ts';
-import { type Address, endpoint } from './io/address.ts';
+import { type Address, checkPort, endpoint } from './io/address.ts';
 import { driver } from './io/choice.ts';
 import { AF_INET, AF_UNIX, AF_UNSPEC, SOCK_STREAM } from './io/constants.ts';
 import { connectToFirst } from './io/eyeballs.ts';
@@ -146,6 +146,12 @@ export function getaddrinfo(
       names.AddressInfo[]
     >;
   if (host !== null) checkName(host, 'getaddrinfo()');
+  const given = { port: typeof port === 'string' ? 0 : (port ?? 0), family, type, proto, flags };
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value === 'number') continue;
+    throw new TypeError(`getaddrinfo() wants a number as ${name}, not ${describe(value)}.`);
+  }
+  checkPort(given.port, 'getaddrinfo()');
   return lookUp('getaddrinfo()', () => names.getaddrinfo(host, port, family, type, proto, flags));
 }
 
@@ -173,7 +179,7 @@ export function gethostbyname(hostname: string): Promise<string> {
   const there = elsewhere();
   if (there !== null) return there.call('gethostbyname', [hostname]) as Promise<string>;
   checkName(hostname, 'gethostbyname()');
-  return lookUp('gethostbyname()', () => names.lookup(hostname, AF_INET));
+  return lookUp('gethostbyname()', () => names.gethostbyname(hostname));
 }
 
 /**

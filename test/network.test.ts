@@ -1,6 +1,8 @@
 // Servers and connections on each driver: handlers as tasks of the server, and what ends a client, a server, and neither.
 
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -15,13 +17,16 @@ import {
   type Task,
   tcpServer,
   tcpServerSocket,
+  unixServer,
+  wait,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET6, createConnection } from 'curio/socket';
+import { AF_INET, AF_INET6, AF_UNIX, createConnection, getaddrinfo } from 'curio/socket';
 import { describe, expect, test } from 'vitest';
 import { root } from '../scripts/entries.mjs';
 import { drain, onEachDriver, onPosix } from './kit/drivers.ts';
 import { recorder } from './kit/recorder.ts';
+import { thrownBy } from './kit/virtual.ts';
 
 async function echo(client: Socket): Promise<void> {
   for (;;) {
@@ -237,12 +242,104 @@ onEachDriver('servers', () => {
       await server.cancel();
     }));
 
+  test('a family is one of TCP’s, and that of the address', () =>
+    run(async () => {
+      const wrong: [host: string, family: unknown, message: RegExp][] = [
+        [
+          '127.0.0.1',
+          'v6',
+          /^tcpServer.*\(\) wants AF_INET or AF_INET6 of curio\/socket as family, not "v6"\.$/,
+        ],
+        ['', AF_UNIX, /wants AF_INET or AF_INET6/],
+        ['::1', AF_INET, /"::1" is an address of IPv6\. Give family: AF_INET6, or leave it out\.$/],
+        [
+          '127.0.0.1',
+          AF_INET6,
+          /"127\.0\.0\.1" is an address of IPv4\. Give family: AF_INET, or leave it out\.$/,
+        ],
+      ];
+      for (const [host, family, message] of wrong) {
+        const options = { family: family as number };
+        expect(() => tcpServer(host, 0, echo, options)).toThrow(message);
+        expect(() => tcpServerSocket(host, 0, options)).toThrow(message);
+      }
+      for (const options of [{}, { family: AF_INET6 }]) {
+        const sock = tcpServerSocket('::1', 0, options);
+        await sock.ready();
+        expect(sock.getsockname()[0]).toBe('::1');
+        await sock.close();
+      }
+    }));
+
+  test('what is no address is refused at the call, by the name of what was called', () =>
+    run(async () => {
+      const wrong = undefined as never;
+      expect(() => openConnection('127.0.0.1', wrong)).toThrow(
+        /^openConnection\(\) wants an address such as/,
+      );
+      expect(() => openConnection('127.0.0.1', 65536)).toThrow(/^openConnection\(\) wants a port from 0/);
+      expect(() => openUnixConnection(wrong)).toThrow(/^openUnixConnection\(\) wants a path/);
+      expect(() => tcpServer(wrong, 1, echo)).toThrow(/^tcpServer\(\) wants an address such as/);
+      expect(() => unixServer(wrong, echo)).toThrow(/^unixServer\(\) wants a path/);
+    }));
+
+  test('outside a task what was called is refused by its name', async () => {
+    await expect(openConnection('127.0.0.1', 1)).rejects.toThrow(
+      /^openConnection\(\) was called outside a task/,
+    );
+    await expect(openUnixConnection('/x')).rejects.toThrow(
+      /^openUnixConnection\(\) was called outside a task/,
+    );
+    await expect(tcpServer('', 0, echo)).rejects.toThrow(/^tcpServer\(\) was called outside a task/);
+  });
+
+  test('with stacks on, a connection that breaks under a reader shows where it read', () =>
+    run({ stacks: true }, async () => {
+      async function readsHere(sock: Socket): Promise<void> {
+        await sock.recv(1);
+      }
+      const server = createServer((peer) => peer.once('data', () => peer.resetAndDestroy()));
+      server.listen(0, '127.0.0.1');
+      await wait(once(server, 'listening'));
+      const client = await openConnection('127.0.0.1', (server.address() as AddressInfo).port);
+      await client.sendall('x');
+      const error = await thrownBy(readsHere(client));
+      expect(error).toMatchObject({
+        code: 'ECONNRESET',
+        stack: expect.stringMatching(/readsHere.*network\.test\.ts/),
+      });
+      await client.close();
+      server.close();
+    }));
+
   test('a port in use is an error of tcpServer', () =>
     run(async () => {
       const sock = tcpServerSocket('127.0.0.1', 0);
       await sock.ready();
       const [, port] = sock.getsockname() as [string, number];
       await expect(tcpServer('127.0.0.1', port, echo)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      await sock.close();
+    }));
+
+  test('an error shows the line that asked, also one that was made in a callback of Node’s', () =>
+    run(async () => {
+      async function whoAsked(operation: () => Promise<unknown>): Promise<void> {
+        await operation();
+      }
+      const sock = tcpServerSocket('127.0.0.1', 0);
+      await sock.ready();
+      const [, port] = sock.getsockname() as [string, number];
+      const operations: [code: string, operation: () => Promise<unknown>][] = [
+        ['EADDRINUSE', () => tcpServer('127.0.0.1', port, echo)],
+        ['ECONNREFUSED', () => openConnection('127.0.0.1', 1)],
+        ['ENOENT', () => openUnixConnection('/no/such/socket')],
+        ['ENOTFOUND', () => openConnection('no-such-host.invalid', 80)],
+        ['ENOTFOUND', () => getaddrinfo('no-such-host.invalid', 80)],
+      ];
+      for (const [code, operation] of operations) {
+        const error = await thrownBy(whoAsked(operation));
+        expect(error).toMatchObject({ code, stack: expect.stringMatching(/whoAsked.*network\.test\.ts/) });
+      }
       await sock.close();
     }));
 });

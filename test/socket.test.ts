@@ -169,7 +169,16 @@ describe('names', () => {
       await expect(getaddrinfo('localhost', 80, 0, 0, 0, AI_NUMERICHOST)).rejects.toMatchObject({
         code: 'ENOTFOUND',
       });
+      await expect(getaddrinfo('127.0.0.1', '70000')).rejects.toMatchObject({ code: 'ENOTFOUND' });
       expect(() => getaddrinfo(5 as never, 80)).toThrow(TypeError);
+      expect(() => getaddrinfo('127.0.0.1', {} as never)).toThrow(
+        'getaddrinfo() wants a number as port, not',
+      );
+      expect(() => getaddrinfo('127.0.0.1', 70000)).toThrow(
+        'getaddrinfo() wants a port from 0 to 65535, not 70000.',
+      );
+      const asOptions = { family: AF_INET } as never;
+      expect(() => getaddrinfo('127.0.0.1', 80, asOptions)).toThrow('wants a number as family, not');
     }));
 
   test('hosts by name and address', () =>
@@ -179,6 +188,9 @@ describe('names', () => {
       expect(await gethostbynameEx('localhost')).toEqual(['localhost', [], ['127.0.0.1']]);
       expect(await gethostbyaddr('127.0.0.1')).toEqual(['localhost', [], ['127.0.0.1']]);
       await expect(gethostbyname('no-such-host.invalid')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+      // They are about IPv4.
+      await expect(gethostbyname('::1')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+      await expect(gethostbynameEx('::1')).rejects.toMatchObject({ code: 'ENOTFOUND' });
     }));
 
   test('this machine’s own name', () =>

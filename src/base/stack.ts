@@ -64,6 +64,15 @@ export function comesOutAt(place: Error, error: Error): void {
   if (lines.length > 0) error.stack = [`${error.name}: ${error.message}`, ...lines].join('\n');
 }
 
+/**
+ * The same for what was made in a callback of Node's or in another task: for whoever has waited for it and passes it on. An error that
+ * shows lines of the user's keeps them.
+ * @param place where it comes out; here, if it is not given
+ */
+export function comesOutHere(error: unknown, place?: Error): void {
+  if (error instanceof Error && userFrames(error).length === 0) comesOutAt(place ?? captureStack(), error);
+}
+
 function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||

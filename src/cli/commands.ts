@@ -44,7 +44,7 @@ export const commands: CommandEntry[] = [
   },
   {
     name: 'tree',
-    summary: 'the same, each under the one that spawned it',
+    summary: 'the tasks of a process, each under its parent',
     load: () => import('./tree.ts'),
   },
   {
@@ -64,7 +64,7 @@ export const commands: CommandEntry[] = [
   },
   {
     name: 'dashboard',
-    summary: 'the same in a browser',
+    summary: "a program's tasks in a browser, live",
     load: () => import('./dashboard.ts'),
   },
 ];

@@ -3,7 +3,7 @@
  * whole thread.
  */
 
-import { describe } from '../base/callable.ts';
+import { describe, isThenable } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import { memoryOf } from '../io/attempts.ts';
 import { systemError } from '../io/system.ts';
@@ -175,7 +175,9 @@ async function enterDuring<D extends string | Buffer, T>(
 ): Promise<T> {
   const mode = enter(turns, text);
   try {
-    return await fn(mode.raw);
+    const result = fn(mode.raw);
+    // What is synchronous has ended the mode when the call returns, also for who forgets to await it.
+    return isThenable(result) ? await result : result;
   } finally {
     mode[Symbol.dispose]();
   }

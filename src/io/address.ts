@@ -39,13 +39,17 @@ export function endpoint(address: unknown, family: number, operation: string): E
   if (typeof host !== 'string' || typeof port !== 'number') {
     throw new TypeError(`${operation} wants an address such as ['127.0.0.1', 25000], not ${show(address)}.`);
   }
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new RangeError(`${operation} wants a port from 0 to 65535, not ${port}.`);
-  }
+  checkPort(port, operation);
   if (!Number.isInteger(flowinfo) || !Number.isInteger(scopeid)) {
     throw new TypeError(`${operation} wants whole numbers as flowinfo and scopeid, not ${show(address)}.`);
   }
   return { host, port, flowinfo: flowinfo as number, scopeid: scopeid as number };
+}
+
+/** @throws RangeError for a port that cannot be */
+export function checkPort(port: number, operation: string): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return;
+  throw new RangeError(`${operation} wants a port from 0 to 65535, not ${port}.`);
 }
 
 function show(value: unknown): string {

@@ -16,16 +16,16 @@ export type Data = string | ArrayBufferView | ArrayBufferLike;
 export function bytesOf(data: Data, operation: string): Uint8Array {
   if (data instanceof Uint8Array) return data;
   if (typeof data === 'string') return Buffer.from(data);
-  return memoryOf(data, operation);
+  return memoryOf(data, operation, 'a string, ');
 }
 
 /** The memory to read into. @throws TypeError for what holds no bytes */
-export function memoryOf(data: unknown, operation: string): Uint8Array {
+export function memoryOf(data: unknown, operation: string, others = ''): Uint8Array {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return new Uint8Array(data);
   throw new TypeError(
-    `${operation} wants bytes: a Buffer, another typed array or an ArrayBuffer, not ${describe(data)}.`,
+    `${operation} wants bytes: ${others}a Buffer, another typed array or an ArrayBuffer, not ${describe(data)}.`,
   );
 }
 
@@ -111,3 +111,6 @@ export const trySendmsg = (handle: Handle, message: Outgoing, flags: number): nu
 export const tryHandshake = (handle: Handle): true | null => handle.handshake();
 
 export const tryDrained = (handle: Handle): true | null => handle.drained();
+
+export const tryEnded = (handle: Handle): true | null =>
+  handle.ended === undefined ? handle.drained() : handle.ended();

@@ -3,7 +3,8 @@
  * places of the handle are taken, so that every operation of tasks is refused.
  */
 
-import { enterComposite, outsideError } from '../traps.ts';
+import { isThenable } from '../base/callable.ts';
+import { enterComposite, handled, outsideError } from '../traps.ts';
 import type { Handle } from './driver.ts';
 
 /**
@@ -41,13 +42,15 @@ export class Blocking<R> implements Disposable {
       return new Blocking<R>(raw as R, handle);
     };
     if (fn === undefined) return open();
-    return Blocking.#during(open, fn);
+    return handled(Blocking.#during(open, fn));
   }
 
   static async #during<R, T>(open: () => Blocking<R>, fn: (raw: R) => T | PromiseLike<T>): Promise<T> {
     const block = open();
     try {
-      return await fn(block.raw);
+      const result = fn(block.raw);
+      // What is synchronous has ended the mode when the call returns, also for who forgets to await it.
+      return isThenable(result) ? await result : result;
     } finally {
       block[Symbol.dispose]();
     }

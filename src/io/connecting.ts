@@ -3,6 +3,7 @@
  * Knows handles only; who may do so, and how it is called, is the socket's affair.
  */
 
+import { comesOutHere } from '../base/stack.ts';
 import { sleep } from '../traps.ts';
 import { type Address, endpoint } from './address.ts';
 import type { Handle } from './driver.ts';
@@ -23,8 +24,13 @@ export async function connectTo(handle: Handle, address: Address, operation: str
       await sleep(pause);
     }
   }
-  do await untilReady(handle, 'writer', operation);
-  while (handle.connected(to) === null);
+  try {
+    do await untilReady(handle, 'writer', operation);
+    while (handle.connected(to) === null);
+  } catch (error) {
+    comesOutHere(error);
+    throw error;
+  }
 }
 
 /** The positive number of the system's error that an attempt has ended with. @throws any other error, such as one of a look-up */

@@ -57,6 +57,8 @@ export interface Handle extends Readiness {
 
   /** True once nothing that was sent is still held back here. */
   drained(): true | null;
+  /** Ends what is written, if that has an end of its own: true once it has been reached. Then `drained` matters no more. */
+  ended?(): true | null;
 
   accept(): [handle: Handle, address: Address | null] | null;
   /** Begins to connect: true if it is done, null if `connected` will tell once the handle is writable. */

@@ -4,6 +4,7 @@
  * has failed, and the first connection that stands wins.
  */
 
+import { comesOutHere } from '../base/stack.ts';
 import { TaskGroup } from '../group.ts';
 import { ignoreAfter } from '../time.ts';
 import type { Address } from './address.ts';
@@ -97,5 +98,6 @@ function alternating(hosts: readonly Candidate[]): Candidate[] {
 /** The error of the address that was tried first; `errors` are all of them. */
 function failure(failures: unknown[]): unknown {
   if (failures.length > 1) attach(failures[0], 'errors', failures);
+  comesOutHere(failures[0]);
   return failures[0];
 }

@@ -7,10 +7,10 @@ import { describe } from '../base/callable.ts';
 import { driver } from './choice.ts';
 import type { Handle } from './driver.ts';
 import { type NodeSocket, wrapSocket } from './portable/driver.ts';
-import { DuplexHandle, type NodeStreamLike } from './portable/duplex.ts';
+import { DuplexHandle, type NodeStreamLike, type WebReadable, type WebWritable } from './portable/duplex.ts';
 import { Slot } from './slot.ts';
 
-export type { NodeSocket, NodeStreamLike };
+export type { NodeSocket, NodeStreamLike, WebReadable, WebWritable };
 
 /** What a `Socket` is made of. */
 export function socketHandle(sockobj: unknown): Handle {

@@ -117,24 +117,30 @@ export class Slot extends WaitSlot {
     record.core.wake(record, RESUME_CLAIM, this);
   }
 
-  /**
-   * The direction has become ready, and if the task waits with this very attempt, it may be made now. Many system calls in a row
-   * cost less than each between two steps of tasks.
-   * @param attempt one whose result `giveBack` of the handle can take back
-   */
-  readyFor<A, B, C>(attempt: Attempt<Buffer, A, B, C>): void {
-    if (this.#attempt === (attempt as AnyAttempt) && this.waiting) {
-      try {
-        const result = attempt(this.#handle, this.#a as A, this.#b as B, this.#c as C);
-        if (result === null) return;
-        this.#early = result;
-      } catch (error) {
-        // swallows: nothing; it is thrown at the task's turn.
-        failed(this.#handle, error);
-        this.#early = new Early(error);
-      }
-    }
+  // Many system calls in a row cost less than each between two steps of tasks. So what a task waits to do may be done for it
+  // beforehand; if it then ends without having taken the result, `giveBack` of the handle is called with that.
+
+  /** True if a task waits to make this very attempt. */
+  awaits(attempt: unknown): boolean {
+    return this.#attempt === attempt && this.waiting;
+  }
+
+  /** The first argument of that attempt. */
+  get argument(): unknown {
+    return this.#a;
+  }
+
+  /** Wakes the task with what the attempt has given. */
+  readyWith(result: unknown): void {
+    this.#early = result;
     this.ready();
+  }
+
+  /** Wakes the task with what the attempt has thrown. */
+  readyToThrow(error: unknown): void {
+    if (!this.waiting) return;
+    failed(this.#handle, error);
+    this.readyWith(new Early(error));
   }
 
   override wake(): boolean {

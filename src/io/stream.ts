@@ -8,7 +8,7 @@
 import { describe, isIterable } from '../base/callable.ts';
 import { AsyncOnlyError, EOFError } from '../errors.ts';
 import { enter, enterComposite, pass, refused, type TaskRecord } from '../traps.ts';
-import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryRecv } from './attempts.ts';
+import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
 import { Blocking } from './blocking.ts';
 import { ByteQueue } from './bytes.ts';
 import type { BlockingFile, Handle } from './driver.ts';
@@ -283,7 +283,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
 
   /**
    * Flushes, and closes the stream and what is under it. Tasks that wait in it are woken with an Error whose code is `EBADF`; closing
-   * twice is harmless. Blocks only as `flush()` does.
+   * twice is harmless. Blocks as `flush()` does, and a stream of Node's also until it has finished: a compressor has more to write then.
    *
    * **Cancellation:** the stream is closed.
    * @see Reference manual, "Streams"
@@ -294,14 +294,14 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
     const handle = this.#handle;
     if (handle.closed || this.#keepOpen) return pass(task, undefined);
     // Another task may be writing; then what it waits for is over.
-    if (!handle.hasWriter && !isDrained(handle)) return this.#flushAndClose();
+    if (!handle.hasWriter && !isDone(tryEnded, handle)) return this.#endAndClose();
     handle.close();
     return pass(task, undefined);
   }
 
-  async #flushAndClose(): Promise<void> {
+  async #endAndClose(): Promise<void> {
     try {
-      await this.flush();
+      await writing(this.#handle, 'Stream.close()', tryEnded, undefined, undefined, undefined);
     } finally {
       this.#handle.close();
     }
@@ -342,7 +342,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   blocking<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T>;
   blocking<T>(fn?: (raw: BlockingFile) => T | PromiseLike<T>): Blocking<BlockingFile> | Promise<T> {
     // A block that is awaited can wait for what is still being written.
-    return fn === undefined || isDrained(this.#handle) ? this.#blocking(fn) : this.#flushed(fn);
+    return fn === undefined || isDone(tryDrained, this.#handle) ? this.#blocking(fn) : this.#flushed(fn);
   }
 
   async #flushed<T>(fn: (raw: BlockingFile) => T | PromiseLike<T>): Promise<T> {
@@ -371,9 +371,10 @@ Object.defineProperty(Stream.prototype, Symbol.dispose, {
   },
 });
 
-function isDrained(handle: Handle): boolean {
+/** True if nothing is left to be waited for. */
+function isDone(attempt: (handle: Handle) => true | null, handle: Handle): boolean {
   try {
-    return handle.drained() !== null;
+    return attempt(handle) !== null;
   } catch {
     // swallows: nothing waits here; a stream that has failed has nothing left to write.
     return true;

@@ -21,7 +21,7 @@
 import type { Activation } from '../activation.ts';
 import type { AnyFunction } from '../base/callable.ts';
 import { type Logger, stderrLogger } from '../base/logger.ts';
-import { captureStack, comesOutAt } from '../base/stack.ts';
+import { captureStack, comesOutAt, comesOutHere } from '../base/stack.ts';
 import { TaskError } from '../errors.ts';
 import { Alarm } from './alarm.ts';
 import { start } from './body.ts';
@@ -315,6 +315,7 @@ export class Core {
     } catch (error) {
       // swallows: nothing, it becomes the result of the operation.
       if (stack !== null && error instanceof TaskError) comesOutAt(stack, error);
+      else if (stack !== null) comesOutHere(error, stack);
       fail(promise, resolve, error);
     }
   }

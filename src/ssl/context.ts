@@ -30,6 +30,7 @@ import {
   certificatesInFolder,
   defaultCertificates,
   readChain,
+  requireKey,
 } from './pem.ts';
 import { type SSLSocket, type WrapOptions, type Wrappable, wrap } from './socket.ts';
 import { type Context, checkAlpn, HANDSHAKE_TIMEOUT, type ServerNameHook, type Terms, tls } from './terms.ts';
@@ -193,7 +194,9 @@ export class SSLContext implements Context {
     const chain = readChain(source);
     const where = 'certfile' in source ? ` in ${source.certfile}` : '';
     certificatesIn(chain.cert, 'certfile' in source ? source.certfile : 'cert');
-    made(`The certificate and key${where} cannot be used`, chain);
+    requireKey(chain, source);
+    const key = 'keyfile' in source && source.keyfile ? ` and ${source.keyfile}` : '';
+    made(`The certificate and key${where}${key} cannot be used`, chain);
     this.#chains.push(chain);
     this.#secureContext = null;
   }

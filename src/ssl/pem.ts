@@ -63,6 +63,27 @@ function textOf(pem: unknown, what: string): string {
   );
 }
 
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+
+/** @throws SSLError if there is no key in a chain */
+export function requireKey({ key }: Chain, source: ChainFiles | ChainText): void {
+  if (PRIVATE_KEY.test(key)) return;
+  const where =
+    'certfile' in source
+      ? (source.keyfile ?? source.certfile)
+      : source.key
+        ? 'key'
+        : 'cert, and key is not given';
+  const advice =
+    'certfile' in source && !source.keyfile
+      ? " Name its file too: loadCertChain('certificate.pem', 'key.pem')."
+      : '';
+  throw new SSLError(`There is no key in ${where}: PEM has a line of BEGIN PRIVATE KEY.${advice}`, {
+    code: 'ERR_OSSL_PEM_NO_START_LINE',
+    library: 'PEM',
+  });
+}
+
 /** The certificates in a PEM text, or the one that some bytes are. @throws SSLError if there are none, or not good ones */
 export function certificatesIn(data: string | Uint8Array, where: string): string[] {
   const text = typeof data === 'string' ? data : Buffer.from(data).toString('latin1');

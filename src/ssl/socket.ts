@@ -7,6 +7,7 @@
 
 import type { PeerCertificate } from 'node:tls';
 import { describe } from '../base/callable.ts';
+import { comesOutHere } from '../base/stack.ts';
 import { NotSupportedError } from '../errors.ts';
 import type { Address } from '../io/address.ts';
 import { SO_ACCEPTCONN, SOCK_STREAM, SOL_SOCKET } from '../io/constants.ts';
@@ -257,6 +258,7 @@ export async function handshaken(sock: SSLSocket, wanted: boolean): Promise<SSLS
     await sock.doHandshake();
   } catch (error) {
     sock.closeNow();
+    comesOutHere(error);
     throw error;
   }
   return sock;

@@ -4,8 +4,10 @@
  */
 
 import { describe } from '../base/callable.ts';
+import { comesOutHere } from '../base/stack.ts';
 import { bytesOf, type Data } from '../io/attempts.ts';
 import type { FileStream } from '../io/stream.ts';
+import type { SystemError } from '../io/system.ts';
 import { enterComposite, handled, refused } from '../traps.ts';
 import { Conversation } from './conversation.ts';
 import { Exit } from './exit.ts';
@@ -128,6 +130,8 @@ export class Popen<const out O extends PopenOptions = PopenOptions> implements A
       await this.#exit.wait('Popen.communicate()');
     } catch (error) {
       conversation.describe(error);
+      // The pipes are written and read by tasks of their own.
+      if ((error as Partial<SystemError>).syscall !== undefined) comesOutHere(error);
       throw error;
     }
     return [conversation.stdout, conversation.stderr];

@@ -4,6 +4,9 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { captureStack, comesOutAt } from '../base/stack.ts';
 import type { FileStream } from '../io/stream.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Exit } from './exit.ts';
@@ -75,7 +78,12 @@ function notStarted(
 ): Started {
   wiring.abandon();
   const { streams, tell } = brokenPipes(options, exit);
-  child.once('error', (error: NodeJS.ErrnoException) => tell(explained(error, plan)));
+  const place = captureStack();
+  child.once('error', (error: NodeJS.ErrnoException) => {
+    const reason = explained(error, plan);
+    comesOutAt(place, reason);
+    tell(reason);
+  });
   return { pid: null, streams, groupLives: false };
 }
 
@@ -83,13 +91,20 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number';
 }
 
-/** An ENOENT with what may be behind it. */
+/** With what may be behind it: a program that is not there is not the only reason for ENOENT. */
 function explained(error: NodeJS.ErrnoException, { file, argv, cwd }: Launch): Error {
+  if (error.code === 'ENOTDIR' && cwd !== undefined)
+    error.message += `: ${cwd} is no directory to start it in`;
   if (error.code !== 'ENOENT') return error;
   if (cwd !== undefined && !existsSync(cwd)) error.message += `: there is no directory ${cwd} to start it in`;
   else if (argv.length === 1 && /\s/.test(file)) {
     const words = file.trim().split(/\s+/);
     error.message += `: a string is the name of a program. Write ${JSON.stringify(words)}, or add { shell: true }`;
-  }
+  } else if (
+    file.includes('/') &&
+    existsSync(resolve(cwd instanceof URL ? fileURLToPath(cwd) : (cwd ?? '.'), file))
+  )
+    error.message +=
+      ': the file is there, but not the program that its first line names after #!, or its loader';
   return error;
 }

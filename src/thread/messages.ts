@@ -28,13 +28,19 @@ export interface GetRequest {
   name: string;
 }
 
-export type ToKernel =
+/** What the thread waits for the answer to. */
+export type Question =
   | CallRequest
   | GetRequest
   | { t: 'construct'; name: string; args: unknown[] }
-  | { t: 'universal'; object: Named; method: string; args: unknown[] }
+  | { t: 'universal'; object: Named; method: string; args: unknown[] };
+
+export type ToKernel =
+  | Question
   /** Of a universal object, and without an answer. */
   | { t: 'tell'; object: Named; method: string; args: unknown[] }
+  /** This operation was called, and will never be done. */
+  | { t: 'forgotten'; on: Target; method: string | null }
   /** The thread's function, or a callback, has ended. */
   | { t: 'return'; value: unknown }
   | Thrown;

@@ -18,10 +18,18 @@ import { crossesByHandle } from '../workers/travel/crossing.ts';
 import { pack } from '../workers/travel/pack.ts';
 import '../workers/travel/universal.ts';
 import { unpack } from '../workers/travel/unpack.ts';
-import { type Declared, FILLS, type Target, type Thrown, type ToKernel, type ToThread } from './messages.ts';
+import {
+  type Declared,
+  FILLS,
+  type Question,
+  type Target,
+  type ToKernel,
+  type ToThread,
+} from './messages.ts';
 import { Operation } from './operation.ts';
 import { classNameOf, libraryClass, libraryFunction, libraryName, shipsFunctions } from './registry.ts';
 import { idOf, remoteFunction, remoteObject } from './remote.ts';
+import { Undone } from './undone.ts';
 
 /** What this needs of a MessagePort. */
 export interface ThreadPort {
@@ -31,8 +39,6 @@ export interface ThreadPort {
   /** Calls back for messages that come while the thread does not look. */
   listen(heard: (message: unknown) => void): void;
 }
-
-type Request = Exclude<ToKernel, { t: 'return' } | { t: 'tell' } | Thrown>;
 
 /** Called without a function these give an object at once, which needs no AWAIT. */
 const IMMEDIATE = new Set(['tcpServerSocket', 'unixServerSocket', 'socket', 'socketpair']);
@@ -48,6 +54,7 @@ export class Outpost implements Away, Customs {
   readonly #origins = new WeakMap<object, number>();
   /** Universal objects that the kernel's side has been told of. */
   readonly #numbers = new WeakMap<Shared, { number: number; handle: undefined }>();
+  readonly #undone = new Undone(({ on, method }) => this.#send({ t: 'forgotten', on, method }));
   #lastNumber = 0;
   #shipping = false;
 
@@ -66,7 +73,9 @@ export class Outpost implements Away, Customs {
       const fn = await unpack(message.fn);
       let value = fn(...(fromWire(message.args, this) as unknown[]));
       if (value instanceof Operation) value = value.run();
-      this.#send({ t: 'return', value: toWire(await value, this) });
+      value = await value;
+      this.#undone.end();
+      this.#send({ t: 'return', value: toWire(value, this) });
     } catch (error) {
       // swallows: nothing; the kernel's side throws it.
       this.#fail(error);
@@ -99,7 +108,7 @@ export class Outpost implements Away, Customs {
   // ---- Asking the kernel ----
 
   /** Asks, and blocks the thread until the answer is there. */
-  request(message: Request): unknown {
+  request(message: Question): unknown {
     let seen = this.#bell.rings;
     this.#send(message);
     for (;;) {
@@ -113,7 +122,7 @@ export class Outpost implements Away, Customs {
     }
   }
 
-  #take(answer: ToThread, message: Request): unknown {
+  #take(answer: ToThread, message: Question): unknown {
     if (answer.t === 'reply') {
       if (answer.filled !== undefined && message.t === 'call') fill(message.args, answer.filled);
       return fromWire(answer.value, this);
@@ -165,7 +174,13 @@ export class Outpost implements Away, Customs {
   ): unknown {
     const make = () =>
       this.request({ t: 'call', on, method, args: this.#pack(args, ships, method ?? ''), free: !lazy });
-    return lazy ? new Operation(make) : make();
+    if (!lazy) return make();
+    const operation: Operation = new Operation(() => {
+      this.#undone.remove(operation);
+      return make();
+    });
+    this.#undone.add(operation, { on, method });
+    return operation;
   }
 
   #pack(args: readonly unknown[], ships: boolean, method: string): unknown[] {
@@ -221,6 +236,7 @@ export class Outpost implements Away, Customs {
     if (id !== undefined) return { kind: 'handle', id, className: null, name: '' } satisfies Declared;
     if (crossesByHandle(value)) return { kind: 'universal', handle: value.handle() } satisfies Declared;
     if (value instanceof Operation) {
+      this.#undone.remove(value);
       throw new TypeError('An operation was passed on before it was done. Write AWAIT(…) around it.');
     }
     if (typeof value !== 'function') return null;

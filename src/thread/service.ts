@@ -19,6 +19,7 @@ import {
   interrupt,
   outsideTasks,
   release,
+  report,
   shield,
   type TaskRecord,
   title,
@@ -40,6 +41,7 @@ import {
   FILLS,
   ITERATE,
   type Named,
+  type Question,
   type Target,
   type Thrown,
   type ToKernel,
@@ -62,7 +64,7 @@ interface Gone {
   reason: Error;
 }
 
-type Incoming = ToKernel | Gone;
+type Incoming = Question | Extract<ToKernel, { t: 'return' }> | Thrown | Gone;
 
 /** How many errors are remembered by identity, for a thread that throws one on. */
 const REMEMBERED = 100;
@@ -148,6 +150,7 @@ export class Service implements Customs {
     if (message.t === 'universal' || message.t === 'tell') this.#universal(message.object);
     // Not a question: it is done here and now, in the order in which things come.
     if (message.t === 'tell') return this.#tell(message);
+    if (message.t === 'forgotten') return this.#forgotten(message);
     this.#arrived(message);
   }
 
@@ -171,6 +174,18 @@ export class Service implements Customs {
     const shared = this.#universal(object);
     // Who asks for no answer is not told that a queue has been shut down.
     void handled(shared[method]!(...(fromWire(args, this) as unknown[])));
+  }
+
+  #forgotten({ on, method }: Extract<ToKernel, { t: 'forgotten' }>): void {
+    const target = this.#target(on) as object;
+    const what =
+      method === null ? functionName(target as AnyFunction) : `${target.constructor.name}.${method}`;
+    report(
+      this.#task,
+      'warn',
+      `${title(this.#task)} is a thread that called ${what}() without AWAIT, and so it was not done. ` +
+        `Write AWAIT(…) around the call.`,
+    );
   }
 
   #universal({ number, handle }: Named): Record<string, (...args: unknown[]) => Promise<unknown>> {
@@ -223,12 +238,11 @@ export class Service implements Customs {
       if (message.t === 'return') return fromWire(message.value, this);
       if (message.t === 'throw') throw this.#original(message);
       if (message.t === 'gone') throw message.reason;
-      if (message.t === 'tell') this.#tell(message);
-      else await this.#answer(message);
+      await this.#answer(message);
     }
   }
 
-  async #answer(message: Exclude<ToKernel, { t: 'return' } | { t: 'tell' } | Thrown>): Promise<void> {
+  async #answer(message: Question): Promise<void> {
     this.#asked = true;
     try {
       // Whatever is due to the task is thrown here, even if the operation would not have to wait.
@@ -277,7 +291,7 @@ export class Service implements Customs {
 
   // ---- Calls ----
 
-  async #perform(message: Exclude<ToKernel, { t: 'return' } | { t: 'tell' } | Thrown>): Promise<unknown> {
+  async #perform(message: Question): Promise<unknown> {
     switch (message.t) {
       case 'get':
         return (this.#object(message.handle) as Record<string, unknown>)[message.name];

@@ -127,6 +127,12 @@ describe('help', () => {
       expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }
   });
+
+  test('says of a command what it does without a look at the others', () => {
+    expect(commands.map(({ summary }) => summary).filter((summary) => /\bthe same\b/.test(summary))).toEqual(
+      [],
+    );
+  });
 });
 
 describe('what is wrong on the command line is 2, and said together with what to do', () => {

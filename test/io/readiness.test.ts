@@ -191,6 +191,21 @@ on('posix', 'blocking()', () => {
       await b.close();
     }));
 
+  test('has ended when a synchronous function returns, also for who does not await it', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      for (const word of ['one', 'two']) {
+        void a.blocking((raw) => raw.sendall(word));
+        await a.sendall('!');
+        expect(String(await b.recv(100))).toBe(`${word}!`);
+      }
+      await a.close();
+      // It is closed: nobody hears of it, and the process does not end either.
+      void a.blocking(() => {});
+      await expect(a.blocking(() => {})).rejects.toMatchObject({ code: 'EBADF' });
+      await b.close();
+    }));
+
   test('is refused while a task waits', () =>
     run(async () => {
       const [a, b] = socketpair();

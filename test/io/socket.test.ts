@@ -487,6 +487,7 @@ onEachDriver('stream sockets', () => {
       expect(() => sock.connect('localhost' as never)).toThrow(/\['127.0.0.1', 25000\]/);
       expect(() => sock.connect(['localhost', 70000])).toThrow(RangeError);
       expect(() => sock.sendall(5 as never)).toThrow(TypeError);
+      expect(() => sock.sendall(5 as never)).toThrow('wants bytes: a string, a Buffer, ');
       expect(() => sock.recvInto(Buffer.alloc(3), 4)).toThrow(RangeError);
       await sock.close();
     }));

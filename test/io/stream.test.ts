@@ -441,8 +441,8 @@ onEachDriver('streams', (driver) => {
   test('web streams are read and written', () =>
     run(async () => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-      const out = new FileStream(writable as never);
-      const input = new FileStream(readable as never);
+      const out = new FileStream(writable);
+      const input = new FileStream(readable);
       const [, text] = await gather([
         async () => {
           await out.write('over the web\n');

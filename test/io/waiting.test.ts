@@ -14,9 +14,9 @@ import { readWait, writeWait } from 'curio/traps';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PortTransport } from '../../src/channel/port.ts';
 import { waitFor } from '../../src/file/wait.ts';
-import { tryRecv } from '../../src/io/attempts.ts';
 import { driver } from '../../src/io/choice.ts';
-import type { Slot } from '../../src/io/slot.ts';
+import { POLLIN } from '../../src/io/posix/epoll.ts';
+import type { Home } from '../../src/io/posix/home.ts';
 import { Exit } from '../../src/subprocess/exit.ts';
 import { enter, type TaskRecord } from '../../src/traps.ts';
 import { onPosix } from '../kit/drivers.ts';
@@ -81,9 +81,11 @@ const whenRoom = (wait: (sock: Socket) => Promise<unknown>) => async (): Promise
 
 const posixPlaces: Record<string, () => Promise<Place>> = {
   'Socket.recv': whenData((sock) => tell(sock, 'reader')),
-  'Socket.recv, received before its turn': whenData((sock) =>
-    (sock.readiness.reader as Slot).readyFor(tryRecv),
-  ),
+  'Socket.recv, received before its turn': whenData((sock) => {
+    const handle = sock.readiness as unknown as { event(mask: number): void; home: Home };
+    handle.event(POLLIN);
+    handle.home.inbox.receive();
+  }),
   'Socket.accept': async () => {
     const path = join(tmpdir(), `curio-waiting-${process.pid}`);
     const server = socket(AF_UNIX, SOCK_STREAM);

@@ -30,6 +30,15 @@ describe.runIf(available)('streams', () => {
     closeAll(a, b);
   });
 
+  test('send all of a buffer of which no part is named', () => {
+    const [a, b] = streamPair();
+    expect(posix.send(a, bytes('whole'))).toBe(5);
+    expect(recv(b)).toBe('whole');
+    expect(() => posix.send(a, 'text' as never)).toThrow(TypeError);
+    expect(() => (posix.send as (...args: unknown[]) => number)(a, bytes('x'), 0)).toThrow(TypeError);
+    closeAll(a, b);
+  });
+
   test('honour flags', () => {
     const [a, b] = streamPair();
     send(a, 'peek');
@@ -73,6 +82,85 @@ describe.runIf(available)('streams', () => {
     expect(() => posix.recv(b, area, 0, 16)).toThrow(RangeError);
     expect(posix.recv(b, area, 0, 0)).toBeLessThanOrEqual(0);
     closeAll(a, b);
+  });
+});
+
+describe.runIf(available)('receives in a row', () => {
+  const requests = (...pairs: number[]) => Int32Array.from(pairs);
+
+  test('put one message behind the other, and tell of each how long it is and where', () => {
+    posix.scratch(64);
+    const [a, b] = streamPair();
+    const [x, y] = streamPair();
+    send(a, 'hello');
+    send(x, 'you there');
+    const asked = requests(b, 64, y, 3, 99);
+    const target = Buffer.alloc(64, '.');
+    expect(posix.recvEach(asked, 2, target, 8)).toBe(2);
+    expect([...asked]).toEqual([5, 8, 3, 16, 99]);
+    expect(target.toString('latin1', 0, 24)).toBe('........hello...you.....');
+    expect(recv(y)).toBe(' there');
+    closeAll(a, b, x, y);
+  });
+
+  test('go on after one that fails, would block or has ended', () => {
+    posix.scratch(64);
+    const [a, b] = streamPair();
+    const [x, y] = streamPair();
+    const [p, q] = streamPair();
+    closeAll(x);
+    send(p, 'data');
+    const asked = requests(b, 10, -1, 10, y, 10, q, 10);
+    expect(posix.recvEach(asked, 4, Buffer.alloc(10), 0)).toBe(4);
+    expect(failure(asked[0]!)).toBe('EAGAIN');
+    expect(failure(asked[2]!)).toBe('EBADF');
+    expect([asked[4], asked[6]]).toEqual([0, 4]);
+    closeAll(a, b, y, p, q);
+  });
+
+  test('stop at what has no room, and leave it in the scratch area', () => {
+    const area = posix.scratch(64) as Buffer;
+    const pairs = [streamPair(), streamPair(), streamPair()];
+    for (const [a] of pairs) send(a, 'message');
+    const asked = requests(...pairs.flatMap(([, b]) => [b, 64]));
+    const target = Buffer.alloc(9);
+    expect(posix.recvEach(asked, 3, target, 0)).toBe(2);
+    expect([...asked.subarray(0, 4)]).toEqual([7, 0, 7, -1]);
+    expect(area.toString('latin1', 0, 7)).toBe('message');
+    expect(recv(pairs[2]![1])).toBe('message');
+    closeAll(...pairs.flat());
+  });
+
+  test('receive no more than the scratch area takes', () => {
+    posix.scratch(4);
+    const [a, b] = streamPair();
+    send(a, 'abcdef');
+    const asked = requests(b, 1000);
+    expect(posix.recvEach(asked, 1, Buffer.alloc(100), 0)).toBe(1);
+    expect([...asked]).toEqual([4, 0]);
+    expect(recv(b)).toBe('ef');
+    closeAll(a, b);
+  });
+
+  test('take nothing for a negative number of bytes', () => {
+    posix.scratch(64);
+    const [a, b] = streamPair();
+    send(a, 'x');
+    const asked = requests(b, -5);
+    expect(posix.recvEach(asked, 1, Buffer.alloc(100), 0)).toBe(1);
+    expect(asked[0]).toBe(0);
+    expect(recv(b)).toBe('x');
+    closeAll(a, b);
+  });
+
+  test('refuse what does not fit together', () => {
+    posix.scratch(64);
+    const target = Buffer.alloc(8);
+    expect(() => posix.recvEach(requests(1, 1), 2, target, 0)).toThrow(RangeError);
+    expect(() => posix.recvEach(requests(1, 1), 1, target, 9)).toThrow(RangeError);
+    expect(() => posix.recvEach(new Uint32Array(2) as never, 1, target, 0)).toThrow(TypeError);
+    expect(() => posix.recvEach(requests(1, 1), 1, 'x' as never, 0)).toThrow(TypeError);
+    expect(posix.recvEach(requests(), 0, target, 0)).toBe(0);
   });
 });
 

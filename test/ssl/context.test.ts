@@ -125,7 +125,7 @@ test('a key that is not the certificate’s, or locked, is an SSLError; a missin
   const mismatch = thrown(() => context.loadCertChain(pem('localhost'), pem('client-key'))) as SSLError;
   expect(mismatch).toBeInstanceOf(SSLError);
   expect([mismatch.reason, mismatch.library]).toEqual(['KEY_VALUES_MISMATCH', 'X509']);
-  expect(mismatch.message).toContain(`in ${pem('localhost')} cannot be used`);
+  expect(mismatch.message).toContain(`in ${pem('localhost')} and ${pem('client-key')} cannot be used`);
   for (const password of ['wrong', undefined]) {
     expect(
       thrown(() => context.loadCertChain(pem('localhost'), pem('localhost-encrypted-key'), password)),
@@ -137,6 +137,26 @@ test('a key that is not the certificate’s, or locked, is an SSLError; a missin
   expect(thrown(() => context.loadCertChain(pem('nowhere')))).toMatchObject({
     code: 'ENOENT',
     path: pem('nowhere'),
+  });
+});
+
+test('a chain without a key says where there is none, and what to write', () => {
+  const context = new SSLContext();
+  const code = 'ERR_OSSL_PEM_NO_START_LINE';
+  expect(thrown(() => context.loadCertChain(pem('localhost')))).toMatchObject({
+    code,
+    message:
+      `There is no key in ${pem('localhost')}: PEM has a line of BEGIN PRIVATE KEY. ` +
+      "Name its file too: loadCertChain('certificate.pem', 'key.pem').",
+  });
+  expect(thrown(() => context.loadCertChain(pem('localhost'), pem('localhost')))).toMatchObject({
+    code,
+    message: `There is no key in ${pem('localhost')}: PEM has a line of BEGIN PRIVATE KEY.`,
+  });
+  const cert = pemText('localhost');
+  expect(thrown(() => context.loadCertChain({ cert, key: undefined }))).toMatchObject({
+    code,
+    message: 'There is no key in cert, and key is not given: PEM has a line of BEGIN PRIVATE KEY.',
   });
 });
 

@@ -59,6 +59,17 @@ onEachDriver('TLS', (_driver) => {
       );
     });
 
+    test('a refusal shows the line that connected', () =>
+      run(quiet(), async () => {
+        async function connectsHere(): Promise<void> {
+          await openConnection('localhost', port, { ssl: clientContext() });
+        }
+        const [server, port] = await tlsServer(echo, serverContext('self-signed', 'self-signed-key'));
+        const error = await thrownBy(connectsHere());
+        await server.cancel();
+        expect(error).toMatchObject({ stack: expect.stringMatching(/connectsHere.*verification\.test\.ts/) });
+      }));
+
     test('of somebody else: for whom it is', async () => {
       const error = await verdict('example', 'localhost-key');
       expect(error.code).toBe('ERR_TLS_CERT_ALTNAME_INVALID');

@@ -100,6 +100,7 @@ onEachDriver('communicate()', (driver) => {
       expect(text(await p.stdout.readline())).toBe('closed\n');
       const error = await p.communicate(Buffer.alloc(1_000_000)).catch((error) => error);
       expect(error).toMatchObject({ code: 'EPIPE', stdout: EMPTY, stderr: EMPTY });
+      expect((error as Error).stack).toMatch(/communicate\.test\.ts/);
       expect(error.bytesWritten).toBeLessThan(1_000_000);
       expect(p.poll()).toBe(null);
       p.kill();

@@ -1,6 +1,6 @@
 // Processes one by one: how they are started, what they read and write, how they end, and what waiting for them means.
 
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -330,6 +330,17 @@ onEachDriver('a process', (driver) => {
         }
       }));
 
+    test('shows where it was to be started', () =>
+      run(async () => {
+        function startsIt() {
+          return new Popen(['/no/such/program'], { stdout: PIPE });
+        }
+        const reason = await startsIt()
+          .wait()
+          .catch((error: Error) => error);
+        expect(reason).toMatchObject({ stack: expect.stringMatching(/startsIt.*popen\.test\.ts/) });
+      }));
+
     test('says so again to those who ask again', () =>
       run(async () => {
         const p = missing();
@@ -361,6 +372,18 @@ onEachDriver('a process', (driver) => {
         expect(await reason('ls -l')).toMatchObject({
           code: 'ENOENT',
           message: expect.stringContaining('Write ["ls","-l"], or add { shell: true }'),
+        });
+        expect(await reason(['ls'], { cwd: '/etc/passwd' })).toMatchObject({
+          code: 'ENOTDIR',
+          message: expect.stringMatching(/: \/etc\/passwd is no directory to start it in$/),
+        });
+        const script = join(folder(), 'script');
+        writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 });
+        expect(await reason([script])).toMatchObject({
+          code: 'ENOENT',
+          message: expect.stringContaining(
+            'the file is there, but not the program that its first line names',
+          ),
         });
         expect(await reason(['/etc/passwd'])).toMatchObject({ code: 'EACCES' });
         expect(await reason(['true', 'x'.repeat(10_000_000)])).toMatchObject({ code: 'E2BIG' });

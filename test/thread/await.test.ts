@@ -27,6 +27,7 @@ import { curioRunning } from 'curio/meta';
 import { CalledProcessError, checkOutput } from 'curio/subprocess';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { inThread } from '../kit/in-thread.ts';
+import { recorder } from '../kit/recorder.ts';
 import { noisily, thrownBy, virtually } from '../kit/virtual.ts';
 
 describe('an operation', () => {
@@ -388,6 +389,71 @@ describe('what crosses', () => {
       }
     });
     expect(text).toMatch(/AWAIT\(…\)/);
+  });
+});
+
+describe('an operation that is never AWAITed is not done, and the log says so', () => {
+  const logged = async (fn: (queue: Queue<number>) => unknown) => {
+    const log = recorder();
+    const size = await run({ logger: log }, async () => {
+      const queue = new Queue<number>();
+      await (await spawnThread(fn, queue)).join();
+      return queue.size();
+    });
+    return { lines: log.lines, size };
+  };
+
+  test('of an object, when two others have been done', async () => {
+    const { lines, size } = await logged((queue) => {
+      void queue.put(1);
+      AWAIT(sleep(0));
+      AWAIT(sleep(0));
+      return AWAIT(queue.put(2));
+    });
+    expect(size).toBe(1);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /warn.* is a thread that called Queue\.put\(\) without AWAIT, and so it was not done\. Write AWAIT/,
+      ),
+    ]);
+  });
+
+  test('of the library, at the end of the thread', async () => {
+    const { lines } = await logged(() => void sleep(1));
+    expect(lines).toEqual([expect.stringContaining('called sleep() without AWAIT')]);
+  });
+
+  test('once for all that look the same', async () => {
+    const { lines, size } = await logged((queue) => {
+      for (let i = 0; i < 5; i++) {
+        void queue.put(i);
+        void queue.taskDone();
+        AWAIT(sleep(0));
+      }
+    });
+    expect([size, lines.length]).toEqual([0, 2]);
+  });
+
+  test('but one may be kept while another is done', async () => {
+    const { lines, size } = await logged((queue) => {
+      const later = queue.put(1);
+      AWAIT(queue.put(2));
+      AWAIT(later);
+    });
+    expect([size, lines]).toEqual([2, []]);
+  });
+
+  test('and what comes after an error in the thread is not reproached', async () => {
+    const log = recorder();
+    const thrown = await run({ logger: log }, async () => {
+      const thread = await spawnThread(() => {
+        void sleep(1);
+        throw new Error('by the thread');
+      });
+      return thrownBy(thread.join());
+    });
+    expect(String(thrown)).toContain('by the thread');
+    expect(log.lines.filter((line) => line.includes('AWAIT'))).toEqual([]);
   });
 });
 

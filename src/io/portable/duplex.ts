@@ -12,8 +12,25 @@ import { systemError } from '../system.ts';
 import { NoSocketHandle } from './no-socket.ts';
 import { Input, Output } from './stream.ts';
 
+// Of the web's streams there are two declarations, Node's and the browser's (the library "dom"), and neither will do for the other.
+// What both have is enough.
+
+/** A `ReadableStream` of the web's. */
+export interface WebReadable {
+  readonly locked: boolean;
+  getReader(): unknown;
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/** A `WritableStream` of the web's. */
+export interface WebWritable {
+  readonly locked: boolean;
+  getWriter(): unknown;
+  abort(reason?: unknown): Promise<void>;
+}
+
 /** What can be read or written as a stream. */
-export type NodeStreamLike = Readable | Writable | ReadableStream | WritableStream;
+export type NodeStreamLike = Readable | Writable | WebReadable | WebWritable;
 
 export class DuplexHandle extends NoSocketHandle {
   readonly #streams: (Readable | Writable)[];
@@ -79,6 +96,16 @@ export class DuplexHandle extends NoSocketHandle {
     return (this.#output?.drained ?? true) ? true : null;
   }
 
+  ended(): true | null {
+    this.mustBeOpen('write');
+    const output = this.#output;
+    if (output === null || this.#leadsNowhere()) return true;
+    output.check();
+    output.finish();
+    // What has failed just now is told to whoever asks again.
+    return output.ended && !output.failed ? true : null;
+  }
+
   override shutdown(how: number): void {
     this.mustBeOpen('shutdown');
     if (how !== SHUT_RD) this.#output?.finish();
@@ -95,12 +122,29 @@ export class DuplexHandle extends NoSocketHandle {
 
   protected leave(): void {
     if (this.#streams.length === 0) return;
-    this.#output?.finish();
+    const output = this.#output;
+    const unfinished = output !== null && !output.ended && !output.failed && !this.#leadsNowhere();
+    output?.finish();
     for (const stream of this.#streams) {
-      const writing = (stream as Partial<Writable>).writableLength ?? 0;
-      if (stream.errored || writing === 0 || this.#output === null) closeStream(stream);
-      else stream.once('finish', () => closeStream(stream));
+      if (unfinished && 'writable' in stream) stream.once('finish', () => this.#release(stream));
+      else this.#release(stream);
     }
+  }
+
+  /** True of a transformation whose results nobody but this handle could read: what is left of them goes with it. */
+  #leadsNowhere(): boolean {
+    const [stream] = this.#streams;
+    return (
+      this.#input !== null && stream !== undefined && '_transform' in stream && !this.#input.isReadElsewhere
+    );
+  }
+
+  #release(stream: Readable | Writable): void {
+    // What has finished closes by itself, and others may still have to do with it: who reads from a compressor, or
+    // the connection of an HTTP response.
+    const finished = (stream as Partial<Writable>).writableFinished === true && !stream.errored;
+    if (finished && (this.#input === null || this.#input.isReadElsewhere)) return;
+    closeStream(stream);
   }
 }
 

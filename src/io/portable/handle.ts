@@ -171,7 +171,7 @@ export function checkHow(how: number): void {
 
 export function unsupported(what: string): NotSupportedError {
   return new NotSupportedError(
-    `${what}: Node has no way to do that, and so neither have the portable driver, nor on any driver TLS sockets, and sockets ` +
-      'and streams of Node’s. The posix driver can, for sockets and pipes of its own.',
+    `${what}: Node has no way to do that. So the portable driver cannot, and TLS sockets and sockets and streams of ` +
+      'Node’s cannot on any driver; the posix driver can, for sockets and pipes of its own.',
   );
 }

@@ -153,6 +153,7 @@ export class NetHandle extends PortableHandle {
     this.mustBeOpen('connect');
     if (this.#listener !== null || this.#connected) throw systemError('EISCONN', 'connect');
     if (this.#socket !== null && !this.#socket.errored) return null;
+    this.#checkPath(to, 'connect');
     const bound = this.#bound;
     const target =
       this.family === AF_UNIX
@@ -182,7 +183,14 @@ export class NetHandle extends PortableHandle {
   bind(to: Endpoint): void {
     this.mustBeOpen('bind');
     if (this.#bound !== null || this.#socket !== null) throw systemError('EINVAL', 'bind');
+    this.#checkPath(to, 'bind');
     this.#bound = to;
+  }
+
+  /** Some releases of Node cut off what of a path is too long, and go to another one. */
+  #checkPath({ host }: Endpoint, syscall: string): void {
+    if (this.family === AF_UNIX && Buffer.byteLength(host) > LONGEST_PATH)
+      throw systemError('ENAMETOOLONG', syscall, host as string);
   }
 
   override listen(backlog: number): void {
@@ -299,6 +307,9 @@ export class NetHandle extends PortableHandle {
     if (keepAlive !== undefined) socket.setKeepAlive(keepAlive !== 0, idle * 1000);
   }
 }
+
+/** Of `sockaddr_un`, without the NUL at its end. Windows has pipes instead. */
+const LONGEST_PATH = { linux: 107, win32: Number.POSITIVE_INFINITY }[process.platform as string] ?? 103;
 
 // libuv sets SO_REUSEADDR by itself.
 const SETTABLE = new Set([

@@ -98,6 +98,12 @@ export class Input {
     return part;
   }
 
+  /** True if others have begun to read. */
+  get isReadElsewhere(): boolean {
+    const stream = this.#stream;
+    return !this.#started && stream.listenerCount('data') + stream.listenerCount('readable') > 0;
+  }
+
   /** From now on somebody else reads. What has come already is in Node's stream again. */
   leave(): void {
     const stream = this.#stream;
@@ -137,6 +143,15 @@ export class Output {
   /** False while Node holds something that it has not passed on. */
   get drained(): boolean {
     return !this.#busy || !this.#stream.writable;
+  }
+
+  /** True once the end has been passed on, or never will be. */
+  get ended(): boolean {
+    return this.#stream.writableFinished || this.#stream.destroyed;
+  }
+
+  get failed(): boolean {
+    return Boolean(this.#stream.errored);
   }
 
   /** @throws the error that the stream has failed with */
@@ -182,6 +197,7 @@ export class Output {
   finish(): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.#stream.once('finish', this.#onWritable);
     this.#stream.end();
     // Who waits for room need not: there will be none for it.
     this.#onWritable();

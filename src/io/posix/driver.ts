@@ -12,6 +12,7 @@ import { Descriptors } from './descriptors.ts';
 import { PosixFile } from './file.ts';
 import { kindOf, PosixHandle } from './handle.ts';
 import { AREA, type Home, Scratch } from './home.ts';
+import { Inbox } from './inbox.ts';
 import { Poller } from './poller.ts';
 
 export class PosixDriver implements Driver {
@@ -26,10 +27,13 @@ export class PosixDriver implements Driver {
     if (typeof area === 'number') throw systemError(posix.errorNames[-area]!, 'scratch');
     const { isMainThread } = process.getBuiltinModule('node:worker_threads');
     const mayBeTerminated = !isMainThread;
+    const scratch = new Scratch(area);
+    const inbox = new Inbox(posix, scratch);
     this.#home = {
       posix,
-      poller: new Poller(posix),
-      scratch: new Scratch(area),
+      poller: new Poller(posix, inbox.receive),
+      scratch,
+      inbox,
       mayBeTerminated,
       lastHost: '',
       handles: [],
@@ -80,7 +84,7 @@ export class PosixDriver implements Driver {
     if (stat.isSocket()) return this.adopt(fd);
     if (stat.isFile() || stat.isDirectory()) return new FileDescriptorHandle(fd);
     this.#check(this.#posix.setNonblocking(fd, true), 'fcntl');
-    const handle = new PosixFile(this.#home, fd, kindOf(-1, -1, -1));
+    const handle = new PosixFile(this.#home, fd);
     handle.fileno();
     return handle;
   }

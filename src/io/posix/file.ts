@@ -4,10 +4,16 @@
  */
 
 import type { Endpoint } from '../address.ts';
-import { PosixHandle } from './handle.ts';
-import { AREA } from './home.ts';
+import { type Kind, PosixHandle } from './handle.ts';
+import { AREA, type Home } from './home.ts';
+
+const FILE: Kind = { family: -1, type: -1, proto: -1, drains: false, socket: false };
 
 export class PosixFile extends PosixHandle {
+  constructor(home: Home, fd: number) {
+    super(home, fd, FILE);
+  }
+
   protected override receive(maxbytes: number): Buffer | null {
     const { scratch } = this.home;
     const n = this.posix.read(this.fd, scratch.area, 0, Math.min(maxbytes, AREA));

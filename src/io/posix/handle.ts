@@ -40,6 +40,8 @@ export interface Kind {
   readonly proto: number;
   /** A receive that is shorter than asked for means that nothing is left. */
   readonly drains: boolean;
+  /** False for what is read and written like a file. */
+  readonly socket: boolean;
 }
 
 export function kindOf(family: number, type: number, proto: number): Kind {
@@ -48,7 +50,7 @@ export function kindOf(family: number, type: number, proto: number): Kind {
     type === SOCK_STREAM &&
     (family === AF_INET || family === AF_INET6) &&
     (proto === 0 || proto === IPPROTO_TCP);
-  return { family, type, proto, drains };
+  return { family, type, proto, drains, socket: true };
 }
 
 // There is one for each connection, so that every field counts. A method with a # would be one more.
@@ -121,7 +123,7 @@ export class PosixHandle implements Handle, Watched {
       // With the end in sight, or urgent data inside, a short receive no longer means that nothing is left.
       if ((mask & (ENDING | EPOLLPRI)) !== 0) this.#drains = false;
       this.readable = true;
-      if (this.home.poller.eager > 0) this.reader.readyFor(tryRecv);
+      if (this.room >= 0) this.home.inbox.ask(this);
       else this.reader.ready();
     }
     if ((mask & WRITING) !== 0) {
@@ -169,8 +171,47 @@ export class PosixHandle implements Handle, Watched {
       if (n === 0) return EMPTY;
       if (this.#drains && flags === 0) this.readable = false;
     }
-    this.home.poller.eager -= n;
     return this.home.scratch.copy(n < room ? n : room);
+  }
+
+  // ---- What the inbox receives for the waiting task ----
+
+  /** How many bytes it may receive; -1 if none waits, or had better receive for itself. */
+  private get room(): number {
+    if (!this.#kind.socket || this.#back !== null || !this.reader.awaits(tryRecv)) return -1;
+    const maxbytes = this.reader.argument as number;
+    if (maxbytes <= AREA) return maxbytes;
+    return this.type === SOCK_STREAM ? AREA : -1;
+  }
+
+  request(requests: Int32Array, at: number): void {
+    const { room } = this;
+    requests[at] = room < 0 ? -1 : this.fd;
+    requests[at + 1] = room;
+  }
+
+  /** @param n the length of `data`, or a negated errno */
+  received(n: number, data: Buffer): void {
+    const { room } = this;
+    if (room < 0) {
+      // An activation has taken the task away, meanwhile.
+      if (n > 0) this.giveBack(data);
+    } else if (n < 0) {
+      this.failed(n);
+    } else {
+      // At the end of input the next call must find the end again.
+      if (n > 0 && n < room && this.#drains) this.readable = false;
+      this.reader.readyWith(data);
+    }
+  }
+
+  private failed(result: number): void {
+    try {
+      this.cannotRead(result, 'recv');
+    } catch (error) {
+      // swallows: nothing; it is thrown at the task's turn.
+      this.reader.readyToThrow(error);
+    }
   }
 
   private recvLarge(maxbytes: number, flags: number): Buffer | null {
@@ -232,7 +273,9 @@ export class PosixHandle implements Handle, Watched {
 
   send(data: Uint8Array, offset: number, flags: number): number | null {
     const length = data.length - offset;
-    const n = this.posix.send(this.fd, data, offset, length, flags);
+    const { posix, fd } = this;
+    const n =
+      offset === 0 && flags === 0 ? posix.send(fd, data) : posix.send(fd, data, offset, length, flags);
     if (n < 0) return this.cannotWrite(n, 'send', null);
     if (n < length) this.writable = false;
     return n;

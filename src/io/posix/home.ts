@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer';
 import type { Posix } from './addon.ts';
 import type { PosixHandle } from './handle.ts';
+import type { Inbox } from './inbox.ts';
 import type { Poller } from './poller.ts';
 
 /** What every receive goes through first. Larger ones are made of several. */
@@ -15,6 +16,7 @@ export interface Home {
   readonly poller: Poller;
   /** What `recvScratch` receives into, `AREA` bytes. */
   readonly scratch: Scratch;
+  readonly inbox: Inbox;
   /** In a worker thread: it may end without a last word, and the process lives on. */
   readonly mayBeTerminated: boolean;
   /** The host of the client that was accepted last. */

@@ -17,7 +17,6 @@ export interface Watched {
 }
 
 const PAIRS = 1024;
-const EAGER = 1024 * 1024;
 
 // A token is a place in the table and, above that, how often the place has been given away. So an event that was
 // collected for somebody who has left finds a token that is not its own.
@@ -30,12 +29,13 @@ export class Poller {
   readonly #watched: (Watched | null)[] = [null];
   readonly #generations: number[] = [0];
   readonly #free: number[] = [];
+  readonly #afterwards: () => void;
   #open = false;
-  /** Bytes that may still be received in this batch before the tasks they are for have their turns. */
-  eager = 0;
 
-  constructor(posix: Posix) {
+  /** @param afterwards called when everybody has been told of a batch of events */
+  constructor(posix: Posix, afterwards: () => void) {
     this.#posix = posix;
+    this.#afterwards = afterwards;
   }
 
   /** Begins to watch a descriptor. An event comes at once for what it is already ready for. */
@@ -76,7 +76,6 @@ export class Poller {
   }
 
   readonly #deliver = (count: number): void => {
-    this.eager = EAGER;
     const events = this.#events;
     const table = this.#watched;
     for (let i = 0; i < count; i++) {
@@ -84,5 +83,6 @@ export class Poller {
       const watched = table[token & PLACE] as Watched | null;
       if (watched !== null && watched.token === token) watched.event(events[2 * i + 1]!);
     }
+    this.#afterwards();
   };
 }
