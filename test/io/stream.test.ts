@@ -230,6 +230,23 @@ onEachDriver('streams', (driver) => {
       await stream.close();
     }));
 
+  test('readinto cut short says how much of the buffer was filled, and the rest comes next', () =>
+    run(patient(), async () => {
+      const [stream, peer] = await streamPair();
+      await peer.sendall('line\nsome');
+      expect(String(await stream.readline())).toBe('line\n');
+      const room = Buffer.alloc(8);
+      const error = await timeoutAfter(1, () => stream.readinto(room)).catch((e) => e);
+      expect(error).toBeInstanceOf(TaskTimeout);
+      expect(String(error.bytesRead)).toBe('some');
+      expect(room.toString('latin1', 0, 4)).toBe('some');
+      await peer.sendall('more');
+      expect(await stream.readinto(room.subarray(4))).toBe(4);
+      expect(String(room)).toBe('somemore');
+      await stream.close();
+      await peer.close();
+    }));
+
   test('write gives the number of bytes; timed out, its error has what the other side will read', () =>
     run(patient(), async () => {
       const [stream, peer] = await streamPair();

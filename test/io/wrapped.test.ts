@@ -3,11 +3,13 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Socket as NetSocket } from 'node:net';
-import { run, sleep, spawn } from 'curio';
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { gather, run, sleep, spawn } from 'curio';
 import { Socket, SocketStream } from 'curio/io';
-import { AF_INET, SOCK_DGRAM, SOCK_STREAM, socket } from 'curio/socket';
+import { AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, socket } from 'curio/socket';
 import { expect, test } from 'vitest';
 import { drain, onEachDriver } from '../kit/drivers.ts';
+import { pemText } from '../kit/tls.ts';
 
 /** A connection of Node's own. */
 async function nodePair(): Promise<[NetSocket, NetSocket]> {
@@ -104,6 +106,53 @@ onEachDriver('wrapped', () => {
     expect(() => new Socket({} as never)).toThrow(/net\.Socket/);
     expect(() => new Socket('socket' as never)).toThrow(TypeError);
   });
+
+  test('a tls.TLSSocket is waited for until hands are shaken, read, written and closed, on either side', () =>
+    run(async () => {
+      const certificate = { cert: pemText('localhost'), key: pemText('localhost-key') };
+      const server = createTlsServer({ ...certificate, allowHalfOpen: true });
+      const shaken = once(server, 'secureConnection');
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as { port: number };
+      const plain = connectTls({ port, host: '127.0.0.1', ca: pemText('ca'), servername: 'localhost' });
+      const client = new Socket(plain);
+      const shaking = await spawn(() => client.doHandshake());
+      await sleep(0);
+      expect(shaking.state).toBe('WRITE_WAIT');
+      await shaking.cancel();
+      await client.doHandshake();
+      const [peer] = (await shaken) as [TLSSocket];
+      const other = new Socket(peer);
+      const data = Buffer.alloc(3_000_000, 'tls');
+      const [, received] = await gather([
+        async () => {
+          await client.sendall(data);
+          await client.shutdown(SHUT_WR);
+        },
+        () => drain(other),
+      ]);
+      expect(received.equals(data)).toBe(true);
+      await other.sendall('reply');
+      await other.close();
+      expect(String(await client.asStream().readall())).toBe('reply');
+      await client.close();
+      server.close();
+      expect([plain.destroyed, peer.destroyed]).toEqual([true, true]);
+    }));
+
+  test('a tls.TLSSocket whose certificate is not trusted is an error of the handshake', () =>
+    run(async () => {
+      const server = createTlsServer({ cert: pemText('localhost'), key: pemText('localhost-key') });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as { port: number };
+      const client = new Socket(connectTls({ port, host: '127.0.0.1', servername: 'localhost' }));
+      await expect(client.doHandshake()).rejects.toMatchObject({ code: expect.stringMatching(/^[A-Z_]+$/) });
+      await expect(client.recv(10)).rejects.toThrow();
+      await client.close();
+      server.close();
+    }));
 
   test('doHandshake is for TLS sockets', () =>
     run(async () => {

@@ -17,7 +17,7 @@ export function refuseShells(args: readonly unknown[], moved: readonly unknown[]
   throw new TypeError(
     `${who}() copies its arguments, and of argument ${place + 1}, ${describe(args[place])}, nothing would arrive. ` +
       'Give it plain values; a UniversalQueue, UniversalEvent or UniversalResult for what threads share; ' +
-      'or start the function with spawnThread(), which can be given any object of Curio’s.',
+      'or start the function with spawnThread(), which can be given objects of Curio’s (an AsyncFile, but not the raw file of its blocking()).',
   );
 }
 
