@@ -194,7 +194,10 @@ const clients: Client[] = [
       await ignoreAfter(pick(5) / 1000, () => p.communicate(Buffer.alloc(200_000)));
     } finally {
       p.kill();
-      await p.stdin.close();
+      await p.stdin.close().catch((error) => {
+        // What was still on its way has nobody to read it any more.
+        if (!/^(EPIPE|ECONNRESET)$/.test(error.code ?? '')) throw error;
+      });
       await p.stdout.close();
       await p.wait();
     }
