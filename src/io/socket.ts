@@ -145,6 +145,8 @@ export class Socket implements AsyncDisposable {
   ): Promise<[data: Buffer, ancdata: Ancillary[], flags: number, address: Address | null]> {
     checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
+    // Tried at once: what cannot do it is to say so before anybody waits.
+    this.#handle.readable = true;
     return reading(this.#handle, 'Socket.recvmsg()', tryRecvmsg, bufsize, ancbufsize, flags);
   }
 
@@ -163,6 +165,7 @@ export class Socket implements AsyncDisposable {
   ): Promise<[bytes: number, ancdata: Ancillary[], flags: number, address: Address | null]> {
     const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
+    this.#handle.readable = true;
     return reading(this.#handle, 'Socket.recvmsgInto()', tryRecvmsgInto, targets, ancbufsize, flags);
   }
 
