@@ -157,6 +157,8 @@ export class Socket implements AsyncDisposable {
     checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
     checkInt(flags, 'flags', 'Socket.recvmsg()');
+    // Tried at once: what cannot do it is to say so before anybody waits.
+    this.#handle.readable = true;
     return reading(this.#handle, 'Socket.recvmsg()', tryRecvmsg, bufsize, ancbufsize, flags);
   }
 
@@ -176,6 +178,7 @@ export class Socket implements AsyncDisposable {
     const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
     checkInt(flags, 'flags', 'Socket.recvmsgInto()');
+    this.#handle.readable = true;
     return reading(this.#handle, 'Socket.recvmsgInto()', tryRecvmsgInto, targets, ancbufsize, flags);
   }
 

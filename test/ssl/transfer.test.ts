@@ -4,6 +4,7 @@
 import {
   Event,
   gather,
+  NotSupportedError,
   openConnection,
   ReadResourceBusy,
   run,
@@ -107,6 +108,17 @@ onEachDriver('TLS transfer', () => {
       between(echo, async (client) => {
         await expect(client.recv(1, 2)).rejects.toThrow(RangeError);
         await expect(client.send('x', 2)).rejects.toThrow(RangeError);
+      }),
+    ));
+
+  test('recvmsg is refused at once, also when there has just been nothing to read', () =>
+    run(() =>
+      between(echo, async (client) => {
+        const reader = await spawn(() => client.recv(1));
+        await sleep(0);
+        await reader.cancel();
+        await expect(client.recvmsg(1)).rejects.toThrow(NotSupportedError);
+        await expect(client.recvmsgInto([Buffer.alloc(1)])).rejects.toThrow(NotSupportedError);
       }),
     ));
 
