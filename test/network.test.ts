@@ -76,7 +76,7 @@ onEachDriver('servers', () => {
         expect(shared).toBe('EADDRINUSE');
         expect(warnings.map(String)).toEqual([
           expect.stringContaining('reusePort is ignored'),
-          expect.stringContaining('the posix driver can'),
+          expect.stringContaining('The posix driver can'),
         ]);
       }
     }));

@@ -215,11 +215,16 @@ export class Slot extends WaitSlot {
   }
 
   busyError(operation: string): Error {
-    const holder = title(this.task as TaskRecord);
-    const hint = 'One task does so at a time: use a Lock, or let one task do it for the others.';
-    return this.direction === 'reader'
-      ? new ReadResourceBusy(`${operation}: ${holder} is already reading here. ${hint}`)
-      : new WriteResourceBusy(`${operation}: ${holder} is already writing here. ${hint}`);
+    const record = this.task as TaskRecord;
+    const reading = this.direction === 'reader';
+    const ResourceBusy = reading ? ReadResourceBusy : WriteResourceBusy;
+    const holder = title(record);
+    if (!this.waiting && record.resumeWith !== this)
+      return new ResourceBusy(`${operation}: ${holder} has this in blocking mode, which has to end first.`);
+    return new ResourceBusy(
+      `${operation}: ${holder} is already ${reading ? 'reading' : 'writing'} here. ` +
+        'One task does so at a time: use a Lock, or let one task do it for the others.',
+    );
   }
 }
 

@@ -13,7 +13,7 @@ import { driver } from '../io/choice.ts';
 import { SHUT_RD, SHUT_WR } from '../io/constants.ts';
 import type { Direction, Handle } from '../io/driver.ts';
 import { gather } from '../io/portable/gathering.ts';
-import { checkHow, PortableHandle, unsupported } from '../io/portable/handle.ts';
+import { checkHow, destroySoon, PortableHandle, unsupported } from '../io/portable/handle.ts';
 import { closedError, type SystemError, systemError } from '../io/system.ts';
 import { connectionError } from './error.ts';
 import { Handshake, type Side } from './handshake.ts';
@@ -26,8 +26,6 @@ const CHUNK = 65536;
 const AHEAD = 65536;
 /** From here on more is taken. */
 const LOW = 16384;
-/** Milliseconds that a closed connection may take to get rid of what it was given. */
-const LINGER = 10_000;
 
 export class TlsHandle extends PortableHandle {
   readonly #handshake: Handshake;
@@ -304,13 +302,9 @@ export class TlsHandle extends PortableHandle {
       socket.destroy();
       return;
     }
-    // What has been sent goes on its way before the end does, even if the program has nothing else to do; a peer that
-    // takes nothing is not waited for for ever.
+    // What has been sent goes on its way before the end does, even if the program has nothing else to do.
     if (socket.writableLength > 0) socket.ref();
-    const timer = setTimeout(() => socket.destroy(), LINGER);
-    timer.unref();
-    socket.once('close', () => clearTimeout(timer));
-    socket.destroySoon();
+    destroySoon(socket);
   }
 
   // ---- What needs no waiting ----

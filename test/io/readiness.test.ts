@@ -217,6 +217,21 @@ on('posix', 'blocking()', () => {
       await b.close();
     }));
 
+  test('is what refuses the task’s own operations, and says so', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      {
+        using _ = a.blocking();
+        const message = /has this in blocking mode, which has to end first/;
+        await expect(a.recv(1)).rejects.toThrow(message);
+        await expect(a.sendall('x')).rejects.toThrow(message);
+      }
+      await a.sendall('x');
+      expect(String(await b.recv(1))).toBe('x');
+      await a.close();
+      await b.close();
+    }));
+
   test('of a stream shows a raw file, unless something in it is unread', () =>
     run(async () => {
       const [a, b] = socketpair();

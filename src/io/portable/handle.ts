@@ -13,6 +13,9 @@ import { closedError, notTls, systemError } from '../system.ts';
 
 const HARMLESS = MSG_DONTWAIT | MSG_NOSIGNAL | 0;
 
+/** Milliseconds that a closed connection may take to get rid of what it was given. */
+const LINGER = 10_000;
+
 export abstract class PortableHandle implements Handle {
   readonly family: number;
   readonly type: number;
@@ -167,6 +170,17 @@ export function peeks(flags: number): boolean {
 /** @throws an Error with the code EINVAL for what `shutdown` does not know */
 export function checkHow(how: number): void {
   if (how !== SHUT_RD && how !== SHUT_WR && how !== SHUT_RDWR) throw systemError('EINVAL', 'shutdown');
+}
+
+/**
+ * Closes a connection when it has got rid of what it was given. That keeps the process alive, and so a peer that takes nothing is not
+ * waited for for ever.
+ */
+export function destroySoon(socket: NetSocket): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER);
+  timer.unref();
+  socket.once('close', () => clearTimeout(timer));
+  socket.destroySoon();
 }
 
 export function unsupported(what: string): NotSupportedError {

@@ -31,7 +31,7 @@ import {
 import type { Direction, Handle } from '../driver.ts';
 import { closedError, notTls, systemError } from '../system.ts';
 import { gather } from './gathering.ts';
-import { checkHow, PortableHandle, unsupported } from './handle.ts';
+import { checkHow, destroySoon, PortableHandle, unsupported } from './handle.ts';
 import { Listener } from './listener.ts';
 import { Input, Output } from './stream.ts';
 
@@ -245,7 +245,7 @@ export class NetHandle extends PortableHandle {
     if (socket === null) return;
     // What has been sent goes on its way before the end does.
     if (socket.connecting || socket.errored) socket.destroy();
-    else socket.destroySoon();
+    else destroySoon(socket);
   }
 
   // ---- Names and options ----
