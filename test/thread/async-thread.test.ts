@@ -264,7 +264,8 @@ describe('cancel()', () => {
         (ready: Event, say: (step: string) => void) => {
           AWAIT(ready.set());
           try {
-            AWAIT(sleep(1e6));
+            // No deadline: the clock would jump to it while the other thread starts.
+            AWAIT(sleep(Number.POSITIVE_INFINITY));
           } finally {
             AWAIT(say, 'cleaned up');
           }
@@ -406,7 +407,7 @@ describe('in a group', () => {
       });
       await first.join();
       const second = new TaskGroup<unknown>();
-      const thread = await second.spawnThread(() => AWAIT(sleep(1e6)));
+      const thread = await second.spawnThread(() => AWAIT(sleep(Number.POSITIVE_INFINITY)));
       await second.spawn(async () => {
         throw new TypeError('task');
       });
@@ -426,7 +427,7 @@ describe('in a group', () => {
     virtually(async () => {
       const group = new TaskGroup<number>();
       const joined = await group.spawnThread(() => 1);
-      await group.spawnThread({ daemon: true }, () => AWAIT(sleep(1e6)));
+      await group.spawnThread({ daemon: true }, () => AWAIT(sleep(Number.POSITIVE_INFINITY)));
       await group.spawn(async () => 3);
       expect(await joined.join()).toBe(1);
       await group.join();
