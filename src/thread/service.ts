@@ -8,8 +8,6 @@
 import { type AnyFunction, describe, functionName } from '../base/callable.ts';
 import { Deque } from '../base/deque.ts';
 import { CancelledError, RuntimeError, TaskCancelled } from '../errors.ts';
-import { TaskGroup } from '../group.ts';
-import { Guard } from '../sync/guard.ts';
 import {
   begin,
   block,
@@ -34,6 +32,7 @@ import { isShell } from '../workers/travel/shell.ts';
 import type { Shipment } from '../workers/travel/shipment.ts';
 import '../workers/travel/universal.ts';
 import { type Stock, unpack } from '../workers/travel/unpack.ts';
+import { Holdings } from './holdings.ts';
 import {
   type CallRequest,
   type Declared,
@@ -72,12 +71,6 @@ const REMEMBERED = 100;
 /** What the task is said to wait in while the thread computes. */
 const OPERATION = 'an async thread';
 
-/** What the thread acquired, and from which object. */
-interface Holding {
-  guard: Guard;
-  from: unknown;
-}
-
 export class Service implements Customs {
   readonly #line: Line;
   readonly #daemon: boolean;
@@ -88,8 +81,7 @@ export class Service implements Customs {
   readonly #ids = new Map<object, number>();
   readonly #callbacks = new WeakMap<object, number>();
   readonly #errors = new Map<number, unknown>();
-  readonly #holdings: Holding[] = [];
-  readonly #groups = new Set<TaskGroup>();
+  readonly #holdings = new Holdings();
   readonly #universals = new Map<number, unknown>();
   /** The thread's own functions that are known here. */
   readonly #stock: Stock = new Map();
@@ -309,7 +301,7 @@ export class Service implements Customs {
   #construct(name: string, wired: unknown[]): object {
     const cls = libraryClass(name) as unknown as new (...args: unknown[]) => object;
     const made = new cls(...(fromWire(wired, this) as unknown[]));
-    if (made instanceof TaskGroup) this.#groups.add(made);
+    this.#holdings.made(made);
     return made;
   }
 
@@ -328,7 +320,7 @@ export class Service implements Customs {
     }
     if (method === 'release') this.#letGo(target);
     const value = (await (fn as AnyFunction).apply(target, args as never[])) as unknown;
-    if (value instanceof Guard) this.#holdings.push({ guard: value, from: target });
+    this.#holdings.got(value, target);
     return value;
   }
 
@@ -356,33 +348,21 @@ export class Service implements Customs {
     return disposable[Symbol.dispose]?.();
   }
 
-  // ---- What the thread holds ----
-
-  /** The thread has let go of a guard, or of what it acquired from an object. */
+  /** The thread lets go of a guard, or of what it acquired from an object. */
   #letGo(of: unknown): void {
-    const ours = this.#holdings.filter(({ guard, from }) => guard === of || from === of);
-    const at = this.#holdings.lastIndexOf(ours[ours.length - 1] as Holding);
-    if (at < 0) return;
-    const [{ guard }] = this.#holdings.splice(at, 1) as [Holding];
+    const guard = this.#holdings.letGo(of);
+    if (guard === null) return;
     // A thread may acquire and release without end.
     this.#objects.delete(this.#ids.get(guard) as number);
     this.#ids.delete(guard);
   }
 
-  /** However the thread has ended: what it held is free, and what it began has an end. */
+  /** However the thread has ended. */
   async #cleanUp(): Promise<void> {
     const task = this.#task;
     shield(task);
     try {
-      for (const { guard } of this.#holdings.splice(0).reverse()) {
-        try {
-          guard.release();
-        } catch (error) {
-          if (!(error instanceof RuntimeError)) throw error;
-          // swallows: it has been released behind the guard's back.
-        }
-      }
-      for (const group of this.#groups) await group[Symbol.asyncDispose]();
+      await this.#holdings.end();
     } finally {
       unshield(task);
     }
