@@ -228,7 +228,10 @@ export class Slot extends WaitSlot {
   }
 }
 
-/** An operation that reads: `attempt` until it does not block. */
+/**
+ * An operation that reads: `attempt` until it does not block.
+ * @param always true to make the first attempt also where nothing can be there: what cannot be done is to say so before anybody waits
+ */
 export function reading<T, A, B, C>(
   handle: Handle,
   operation: string,
@@ -236,6 +239,7 @@ export function reading<T, A, B, C>(
   a: A,
   b: B,
   c: C,
+  always = false,
 ): Promise<T> {
   const task = enterComposite(operation);
   if (task === null) return refused(operation);
@@ -243,7 +247,7 @@ export function reading<T, A, B, C>(
   if (slot.task !== null) return slot.busy(operation);
   // Where nothing can be there before the next event, the call that would say so is saved. But data that no event has told
   // of yet counts against a timeout, which may be zero.
-  const atOnce = handle.readable || task.timeoutAt !== null || task.pending !== null;
+  const atOnce = always || handle.readable || task.timeoutAt !== null || task.pending !== null;
   return attempted(task, handle, 'reader', operation, attempt, a, b, c, atOnce);
 }
 

@@ -90,7 +90,7 @@ export class Socket implements AsyncDisposable {
       checkCount(maxbytes, 'maxbytes', RECV);
     if (flags !== 0) checkInt(flags, 'flags', RECV);
     const attempt = maxbytes === 0 ? tryRecvNothing : flags === 0 ? tryRecv : tryRecvWithFlags;
-    return reading(this.#handle, RECV, attempt, maxbytes, flags, undefined);
+    return reading(this.#handle, RECV, attempt, maxbytes, flags, undefined, flags !== 0);
   }
 
   /**
@@ -106,7 +106,7 @@ export class Socket implements AsyncDisposable {
     const target = room(buffer, nbytes, operation);
     if (flags !== 0) checkInt(flags, 'flags', operation);
     const attempt = target.length === 0 ? tryRecvIntoNothing : tryRecvInto;
-    return reading(this.#handle, operation, attempt, target, flags, undefined);
+    return reading(this.#handle, operation, attempt, target, flags, undefined, flags !== 0);
   }
 
   /**
@@ -157,9 +157,7 @@ export class Socket implements AsyncDisposable {
     checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
     checkInt(flags, 'flags', 'Socket.recvmsg()');
-    // Tried at once: what cannot do it is to say so before anybody waits.
-    this.#handle.readable = true;
-    return reading(this.#handle, 'Socket.recvmsg()', tryRecvmsg, bufsize, ancbufsize, flags);
+    return reading(this.#handle, 'Socket.recvmsg()', tryRecvmsg, bufsize, ancbufsize, flags, true);
   }
 
   /**
@@ -178,8 +176,7 @@ export class Socket implements AsyncDisposable {
     const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
     checkInt(flags, 'flags', 'Socket.recvmsgInto()');
-    this.#handle.readable = true;
-    return reading(this.#handle, 'Socket.recvmsgInto()', tryRecvmsgInto, targets, ancbufsize, flags);
+    return reading(this.#handle, 'Socket.recvmsgInto()', tryRecvmsgInto, targets, ancbufsize, flags, true);
   }
 
   // ---- Sending ----

@@ -16,7 +16,7 @@ import {
   timeoutAfter,
   WriteResourceBusy,
 } from 'curio';
-import { SHUT_RDWR, SHUT_WR } from 'curio/socket';
+import { MSG_PEEK, SHUT_RDWR, SHUT_WR } from 'curio/socket';
 import type { SSLSocket } from 'curio/ssl';
 import { expect, test } from 'vitest';
 import { drain, onEachDriver } from '../kit/drivers.ts';
@@ -111,7 +111,7 @@ onEachDriver('TLS transfer', () => {
       }),
     ));
 
-  test('recvmsg is refused at once, also when there has just been nothing to read', () =>
+  test('recvmsg and flags are refused at once, also when there has just been nothing to read', () =>
     run(() =>
       between(echo, async (client) => {
         const reader = await spawn(() => client.recv(1));
@@ -119,6 +119,8 @@ onEachDriver('TLS transfer', () => {
         await reader.cancel();
         await expect(client.recvmsg(1)).rejects.toThrow(NotSupportedError);
         await expect(client.recvmsgInto([Buffer.alloc(1)])).rejects.toThrow(NotSupportedError);
+        await expect(client.recv(1, MSG_PEEK)).rejects.toThrow(RangeError);
+        await expect(client.recvInto(Buffer.alloc(1), 1, MSG_PEEK)).rejects.toThrow(RangeError);
       }),
     ));
 
