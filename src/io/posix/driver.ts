@@ -84,7 +84,7 @@ export class PosixDriver implements Driver {
     if (stat.isSocket()) return this.adopt(fd);
     if (stat.isFile() || stat.isDirectory()) return new FileDescriptorHandle(fd);
     this.#check(this.#posix.setNonblocking(fd, true), 'fcntl');
-    const handle = new PosixFile(this.#home, fd);
+    const handle = new PosixFile(this.#home, fd, kindOf(-1, -1, -1));
     handle.fileno();
     return handle;
   }

@@ -4,14 +4,13 @@
  */
 
 import type { Endpoint } from '../address.ts';
-import { type Kind, PosixHandle } from './handle.ts';
-import { AREA, type Home } from './home.ts';
-
-const FILE: Kind = { family: -1, type: -1, proto: -1, drains: false, socket: false };
+import { PosixHandle } from './handle.ts';
+import { AREA } from './home.ts';
 
 export class PosixFile extends PosixHandle {
-  constructor(home: Home, fd: number) {
-    super(home, fd, FILE);
+  /** The inbox calls `recv`. */
+  protected override get room(): number {
+    return -1;
   }
 
   protected override receive(maxbytes: number): Buffer | null {

@@ -40,8 +40,6 @@ export interface Kind {
   readonly proto: number;
   /** A receive that is shorter than asked for means that nothing is left. */
   readonly drains: boolean;
-  /** False for what is read and written like a file. */
-  readonly socket: boolean;
 }
 
 export function kindOf(family: number, type: number, proto: number): Kind {
@@ -50,7 +48,7 @@ export function kindOf(family: number, type: number, proto: number): Kind {
     type === SOCK_STREAM &&
     (family === AF_INET || family === AF_INET6) &&
     (proto === 0 || proto === IPPROTO_TCP);
-  return { family, type, proto, drains, socket: true };
+  return { family, type, proto, drains };
 }
 
 // There is one for each connection, so that every field counts. A method with a # would be one more.
@@ -177,8 +175,8 @@ export class PosixHandle implements Handle, Watched {
   // ---- What the inbox receives for the waiting task ----
 
   /** How many bytes it may receive; -1 if none waits, or had better receive for itself. */
-  private get room(): number {
-    if (!this.#kind.socket || this.#back !== null || !this.reader.awaits(tryRecv)) return -1;
+  protected get room(): number {
+    if (this.#back !== null || !this.reader.awaits(tryRecv)) return -1;
     const maxbytes = this.reader.argument as number;
     if (maxbytes <= AREA) return maxbytes;
     return this.type === SOCK_STREAM ? AREA : -1;
