@@ -4,7 +4,7 @@
  */
 
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
-import { comesOutHere } from './base/stack.ts';
+import { comingOutHere } from './base/stack.ts';
 import { NotSupportedError, TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
 import { addressText, endpoint, literalKind } from './io/address.ts';
@@ -365,7 +365,7 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   };
   let exhausted = false;
   try {
-    await bound(sock);
+    await comingOutHere(sock.ready());
     for (;;) {
       try {
         const client = await sock.accept();
@@ -384,15 +384,6 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   } finally {
     sock.closeNow();
     await endAll(server, [...clients.keys()]);
-  }
-}
-
-async function bound(sock: Socket): Promise<void> {
-  try {
-    await sock.ready();
-  } catch (error) {
-    comesOutHere(error);
-    throw error;
   }
 }
 

@@ -73,6 +73,16 @@ export function comesOutHere(error: unknown, place?: Error): void {
   if (error instanceof Error && userFrames(error).length === 0) comesOutAt(place ?? captureStack(), error);
 }
 
+/** Waits for what may fail in a callback of Node's, and lets its error come out here. */
+export async function comingOutHere<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    comesOutHere(error);
+    throw error;
+  }
+}
+
 function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||

@@ -3,9 +3,10 @@
  * whole thread.
  */
 
-import { describe, isThenable } from '../base/callable.ts';
+import { describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
 import { memoryOf } from '../io/attempts.ts';
+import { during } from '../io/blocking.ts';
 import { systemError } from '../io/system.ts';
 import { enterComposite, outsideError } from '../traps.ts';
 import { ALL, type Contents, SEEK_SET, type Writable } from './contents.ts';
@@ -151,7 +152,7 @@ export class BlockingMode<D extends string | Buffer> implements Disposable {
     text: boolean,
     fn?: (raw: BlockingFile<D>) => T | PromiseLike<T>,
   ): BlockingMode<D> | Promise<T> {
-    return fn === undefined ? enter(turns, text) : enterDuring(turns, text, fn);
+    return fn === undefined ? enter(turns, text) : during(() => enter(turns, text), fn);
   }
 
   /** @internal */
@@ -165,21 +166,6 @@ export class BlockingMode<D extends string | Buffer> implements Disposable {
     const leave = this.#leave;
     this.#leave = null;
     leave?.();
-  }
-}
-
-async function enterDuring<D extends string | Buffer, T>(
-  turns: Turns<D>,
-  text: boolean,
-  fn: (raw: BlockingFile<D>) => T | PromiseLike<T>,
-): Promise<T> {
-  const mode = enter(turns, text);
-  try {
-    const result = fn(mode.raw);
-    // What is synchronous has ended the mode when the call returns, also for who forgets to await it.
-    return isThenable(result) ? await result : result;
-  } finally {
-    mode[Symbol.dispose]();
   }
 }
 

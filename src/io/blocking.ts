@@ -42,18 +42,7 @@ export class Blocking<R> implements Disposable {
       return new Blocking<R>(raw as R, handle);
     };
     if (fn === undefined) return open();
-    return handled(Blocking.#during(open, fn));
-  }
-
-  static async #during<R, T>(open: () => Blocking<R>, fn: (raw: R) => T | PromiseLike<T>): Promise<T> {
-    const block = open();
-    try {
-      const result = fn(block.raw);
-      // What is synchronous has ended the mode when the call returns, also for who forgets to await it.
-      return isThenable(result) ? await result : result;
-    } finally {
-      block[Symbol.dispose]();
-    }
+    return handled(during(open, fn));
   }
 
   /** Ends the mode; a second call does nothing. */
@@ -64,5 +53,19 @@ export class Blocking<R> implements Disposable {
     handle.reader.vacate();
     handle.writer.vacate();
     if (!handle.closed) handle.setBlocking(false);
+  }
+}
+
+/** Enters a mode for as long as a function takes. One that is synchronous has ended it when it returns, also for who forgets to await. */
+export async function during<R, T>(
+  open: () => Disposable & { raw: R },
+  fn: (raw: R) => T | PromiseLike<T>,
+): Promise<T> {
+  const mode = open();
+  try {
+    const result = fn(mode.raw);
+    return isThenable(result) ? await result : result;
+  } finally {
+    mode[Symbol.dispose]();
   }
 }

@@ -3,9 +3,9 @@
  * Knows handles only; who may do so, and how it is called, is the socket's affair.
  */
 
-import { comesOutHere } from '../base/stack.ts';
+import { comingOutHere } from '../base/stack.ts';
 import { sleep } from '../traps.ts';
-import { type Address, endpoint } from './address.ts';
+import { type Address, type Endpoint, endpoint } from './address.ts';
 import type { Handle } from './driver.ts';
 import { resolved } from './names.ts';
 import { untilReady } from './slot.ts';
@@ -24,13 +24,13 @@ export async function connectTo(handle: Handle, address: Address, operation: str
       await sleep(pause);
     }
   }
-  try {
-    do await untilReady(handle, 'writer', operation);
-    while (handle.connected(to) === null);
-  } catch (error) {
-    comesOutHere(error);
-    throw error;
-  }
+  await comingOutHere(established(handle, to, operation));
+}
+
+/** Waits for the outcome of a connection that has begun. */
+async function established(handle: Handle, to: Endpoint, operation: string): Promise<void> {
+  do await untilReady(handle, 'writer', operation);
+  while (handle.connected(to) === null);
 }
 
 /** The positive number of the system's error that an attempt has ended with. @throws any other error, such as one of a look-up */

@@ -3,7 +3,7 @@
  * system as Python does, and the calling task waits cancellably.
  */
 
-import { comesOutHere } from '../base/stack.ts';
+import { comingOutHere } from '../base/stack.ts';
 import { futureWait } from '../traps.ts';
 import { type Address, type Endpoint, literal, literalKind } from './address.ts';
 import {
@@ -32,16 +32,6 @@ function dns(): Dns {
   return process.getBuiltinModule('node:dns');
 }
 
-/** Waits for the resolver. */
-async function answer<T>(question: Promise<T>): Promise<T> {
-  try {
-    return await futureWait(question);
-  } catch (error) {
-    comesOutHere(error);
-    throw error;
-  }
-}
-
 /** Node's number for a family: 4, 6, or 0 for either. */
 function kindOf(family: number): 0 | 4 | 6 {
   return family === AF_INET ? 4 : family === AF_INET6 ? 6 : 0;
@@ -67,7 +57,7 @@ export interface Candidate {
 export async function lookup(host: string, family: number): Promise<string> {
   const known = literal(host, family);
   if (known !== null) return known;
-  return (await answer(dns().promises.lookup(host, { family: kindOf(family) }))).address;
+  return (await comingOutHere(futureWait(dns().promises.lookup(host, { family: kindOf(family) })))).address;
 }
 
 /** Every address of a host, in the system's order of preference. Blocks only for a name. */
@@ -75,7 +65,7 @@ export async function candidates(host: string, family: number): Promise<Candidat
   const kind = literalKind(host);
   if (kind !== 0) return [{ family: kind === 6 ? AF_INET6 : AF_INET, host }];
   const options = { family: kindOf(family), all: true, verbatim: true } as const;
-  const found = await answer(dns().promises.lookup(host, options));
+  const found = await comingOutHere(futureWait(dns().promises.lookup(host, options)));
   return found.map((entry) => ({ family: entry.family === 6 ? AF_INET6 : AF_INET, host: entry.address }));
 }
 
@@ -177,7 +167,7 @@ export async function gethostbyaddr(
   address: string,
 ): Promise<[hostname: string, aliases: string[], addresses: string[]]> {
   const host = literalKind(address) === 0 ? (await candidates(address, AF_UNSPEC))[0]!.host : address;
-  const { hostname } = await answer(dns().promises.lookupService(host, 0));
+  const { hostname } = await comingOutHere(futureWait(dns().promises.lookupService(host, 0)));
   if (hostname === host) throw notFound(address);
   return [hostname, [], [host]];
 }
@@ -190,7 +180,7 @@ export async function getnameinfo(
   let service = String(port);
   if ((flags & NI_NUMERICHOST) === 0 || (flags & NI_NUMERICSERV) === 0) {
     try {
-      const found = await answer(dns().promises.lookupService(host, port));
+      const found = await comingOutHere(futureWait(dns().promises.lookupService(host, port)));
       if ((flags & NI_NUMERICHOST) === 0) hostname = found.hostname;
       if ((flags & (NI_NUMERICSERV | NI_DGRAM)) === 0) service = found.service;
     } catch (error) {
