@@ -32,25 +32,32 @@ export function captureStack(): Error {
 const LINE =
   /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.*?|REPL\d+|\[eval\d*\]):(\d+):(\d+))\)?$/;
 
-/** The user's frames of a captured error, innermost first. */
-export function userFrames(error: Error): Frame[] {
-  const frames: Frame[] = [];
+function* framesOf(error: Error): Generator<Frame> {
   // A string, unless the user's own Error.prepareStackTrace has made something else of it.
   const stack: unknown = error.stack;
   for (const text of typeof stack === 'string' ? stack.split('\n') : []) {
     const match = LINE.exec(text);
     if (match === null) continue;
     const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
-    if (isLibrary(file)) continue;
     const fn = (match[1] ?? '').replace(/^(async|new) /, '');
-    frames.push({
+    yield {
       fn: fn === '' ? '<anonymous>' : fn,
       file,
       line: Number(match[3]),
       column: Number(match[4]),
-    });
+    };
   }
-  return frames;
+}
+
+/** The user's frames of a captured error, innermost first. */
+export function userFrames(error: Error): Frame[] {
+  return [...framesOf(error)].filter(({ file }) => !isLibrary(file));
+}
+
+/** Where the error was made, whoever's line that is; null if that is not known. */
+export function topFrame(error: Error): Frame | null {
+  for (const frame of framesOf(error)) return frame;
+  return null;
 }
 
 /**
@@ -83,7 +90,7 @@ export async function comingOutHere<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-function isLibrary(file: string): boolean {
+export function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||
     file.startsWith('node:')
