@@ -28,6 +28,7 @@ import {
   requestCancel,
   spawnTask,
   TaskRecord,
+  type TaskState,
 } from './traps.ts';
 
 /** Options of `task.cancel()`. */
@@ -51,6 +52,11 @@ export interface SpawnOptions {
  * @see Reference manual, "Tasks"
  */
 export class Task<T = unknown> extends TaskRecord {
+  // The kernel writes these; users read them.
+  declare readonly state: TaskState;
+  declare readonly cycles: number;
+  declare readonly cancelled: boolean;
+
   /**
    * Waits for the task to end, and gives its result. Blocks (`TASK_JOIN`) unless the task has ended.
    *

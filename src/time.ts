@@ -74,16 +74,23 @@ export class TimeoutScope<R = never> {
   #used = false;
   #running: Promise<unknown> | null = null;
   #block: { task: TaskRecord; frame: TimeoutFrame } | null = null;
-  /** True once this scope's own time has run out. */
-  expired = false;
-  /** True after a normal end; the `timeoutResult` once the time has run out. */
-  result: true | R | undefined = true;
+  #expired = false;
 
   /** @internal */
   constructor(seconds: number | null, ignore: boolean, timeoutResult: R | undefined) {
     this.#seconds = seconds;
     this.#ignore = ignore;
     this.#timeoutResult = timeoutResult;
+  }
+
+  /** True once this scope's own time has run out. */
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  /** True after a normal end; the `timeoutResult` once the time has run out. */
+  get result(): true | R | undefined {
+    return this.#expired ? this.#timeoutResult : true;
   }
 
   /**
@@ -141,8 +148,7 @@ export class TimeoutScope<R = never> {
     const { task, frame } = this.#block;
     this.#block = null;
     traps.leaveTimeout(task, frame);
-    this.expired = frame.spent !== null && traps.overdue(frame, frame.spent) === frame;
-    if (this.expired) this.result = this.#timeoutResult;
+    this.#expired = frame.spent !== null && traps.overdue(frame, frame.spent) === frame;
   }
 
   async #limit(task: TaskRecord, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
@@ -177,8 +183,7 @@ export class TimeoutScope<R = never> {
       );
     }
     if (owner !== frame) throw error instanceof TimeoutCancellationError ? error : outerTimeout(error);
-    this.expired = true;
-    this.result = this.#timeoutResult;
+    this.#expired = true;
     if (this.#ignore) return this.#timeoutResult;
     throw error instanceof TaskTimeout ? error : ownTimeout(error);
   }

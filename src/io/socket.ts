@@ -33,6 +33,7 @@ import { connectTo, errorNumber } from './connecting.ts';
 import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
 import { type NodeSocket, socketHandle } from './handles.ts';
 import { needsLookup, resolved } from './names.ts';
+import { getOption, setOption } from './options.ts';
 import { sendAll } from './sending.ts';
 import { reading, writing } from './slot.ts';
 import { FileStream, SocketStream } from './stream.ts';
@@ -421,10 +422,7 @@ export class Socket implements AsyncDisposable {
   getsockopt(level: number, name: number): number;
   getsockopt(level: number, name: number, size: number): Buffer;
   getsockopt(level: number, name: number, size = 0): number | Buffer {
-    checkInt(level, 'level', 'Socket.getsockopt()');
-    checkInt(name, 'name', 'Socket.getsockopt()');
-    checkCount(size, 'size', 'Socket.getsockopt()');
-    return this.#handle.getsockopt(level, name, size);
+    return getOption(this.#handle, level, name, size, 'Socket.getsockopt()');
   }
 
   /**
@@ -437,15 +435,7 @@ export class Socket implements AsyncDisposable {
    * sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
    */
   setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
-    const operation = 'Socket.setsockopt()';
-    checkInt(level, 'level', operation);
-    checkInt(name, 'name', operation);
-    const plain = typeof value === 'boolean' ? Number(value) : value;
-    this.#handle.setsockopt(
-      level,
-      name,
-      plain instanceof Uint8Array ? plain : checkInt(plain, 'value', operation),
-    );
+    setOption(this.#handle, level, name, value, 'Socket.setsockopt()');
   }
 
   /**

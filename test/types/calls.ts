@@ -125,8 +125,17 @@ export async function tasks() {
   void spawn({ daemon: true }, add, 1);
   // @ts-expect-error a misspelt option
   void spawn({ deamon: true }, add, 1, 2);
-  // @ts-expect-error the id is not to be changed
+  // What a task is called and how it is doing is not to be changed.
+  // @ts-expect-error
   task.id = 5;
+  // @ts-expect-error
+  task.state = 'READY';
+  // @ts-expect-error
+  task.cycles = 0;
+  // @ts-expect-error
+  task.cancelled = true;
+  // @ts-expect-error
+  task.terminated = true;
 
   await task.cancel();
   await task.cancel({ blocking: false, exc: TypeError });
@@ -156,6 +165,8 @@ export async function timeouts() {
   ).resolves.toEqualTypeOf<number | 'late'>();
   expectTypeOf(ignoreAfter(1).run(add, 1, 2)).resolves.toEqualTypeOf<number | undefined>();
   expectTypeOf(ignoreAfter(1).expired).toEqualTypeOf<boolean>();
+  // @ts-expect-error the time decides that
+  ignoreAfter(1).expired = true;
   expectTypeOf(disableCancellation(add, 1, 2)).resolves.toEqualTypeOf<number>();
 
   // @ts-expect-error a promise is not a function
