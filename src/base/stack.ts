@@ -19,6 +19,12 @@ const libraries = [libraryFolder, libraryFolder.replace(/([\\/])dist$/, '$1src')
 
 const DEPTH = 50;
 
+/** So many causes of an error are logged with it. */
+const CAUSES = 20;
+
+/** So many characters of an error are quoted in the message of another. */
+const SHORT = 1000;
+
 /** Captures the current stack, deep enough for a chain of async functions. Costs microseconds. */
 export function captureStack(): Error {
   const limit = Error.stackTraceLimit;
@@ -107,11 +113,19 @@ export function valueText(value: unknown): string {
   }
 }
 
+/** The same, but not much more than a line or two: for a message that is to be read, and that may become part of another. */
+export function shortText(value: unknown): string {
+  const text = valueText(value);
+  return text.length <= SHORT ? text : `${text.slice(0, SHORT)} …`;
+}
+
 /** An error as text for a log: its stack if it has one, and the stacks of its causes. Never throws. */
 export function errorText(error: unknown): string {
   let text = stackText(error);
   const seen = new Set<unknown>([error]);
   for (let cause = causeOf(error); cause !== undefined && !seen.has(cause); cause = causeOf(cause)) {
+    // Where tasks join tasks that join tasks, each failure is the cause of the next, and each of them is logged.
+    if (seen.size > CAUSES) return `${text}\nCaused by: … and further causes`;
     seen.add(cause);
     text += `\nCaused by: ${stackText(cause)}`;
   }
