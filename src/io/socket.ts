@@ -39,6 +39,7 @@ import { reading, writing } from './slot.ts';
 import { FileStream, SocketStream } from './stream.ts';
 import { closedError } from './system.ts';
 
+const EMPTY = Buffer.alloc(0);
 const RECV = 'Socket.recv()';
 const SENDALL = 'Socket.sendall()';
 const ACCEPT = 'Socket.accept()';
@@ -64,6 +65,7 @@ const tryAccept = (handle: Handle): [Socket, Address] | null => {
  */
 export class Socket implements AsyncDisposable {
   #handle: Handle;
+  #stream: SocketStream | null = null;
 
   /**
    * @param sockobj a descriptor or one of Node's `net.Socket`, `tls.TLSSocket`, `net.Server`, `dgram.Socket`, which from now on is this object's
@@ -387,6 +389,7 @@ export class Socket implements AsyncDisposable {
   /** @internal From now on this object stands for another handle: the one that speaks TLS over its own. */
   become(handle: Handle): void {
     this.#handle = handle;
+    this.#stream = null;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -439,7 +442,7 @@ export class Socket implements AsyncDisposable {
   }
 
   /**
-   * The socket as a stream of bytes and lines. Closing the stream closes the socket. Does not block.
+   * The socket as a stream of bytes and lines, always the same one. Closing the stream closes the socket. Does not block.
    *
    * Beware: what the stream has read ahead is no longer in the socket.
    * @see Reference manual, "Socket"
@@ -447,7 +450,13 @@ export class Socket implements AsyncDisposable {
    * for await (const line of client.asStream()) console.log(String(line));
    */
   asStream(): SocketStream {
-    return new SocketStream(this.#handle);
+    this.#stream ??= new SocketStream(this.#handle);
+    return this.#stream;
+  }
+
+  /** @internal What its stream has received and nobody has read: it is no longer in the stream then. */
+  takeUnread(): Buffer {
+    return this.#stream?.takeUnread() ?? EMPTY;
   }
 
   /**

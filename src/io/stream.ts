@@ -320,6 +320,11 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
     return this.#bytes.length;
   }
 
+  /** @internal Takes what has been received that nobody has read. */
+  takeUnread(): Buffer {
+    return this.#bytes.takeAll();
+  }
+
   /** The descriptor; -1 once the stream is closed. */
   fileno(): number {
     return this.#handle.fileno();

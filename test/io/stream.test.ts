@@ -350,6 +350,13 @@ onEachDriver('streams', (driver) => {
       );
       await stream.close();
       expect(() => stream.getpeername()).toThrow('EBADF');
+  test('a socket has one stream: asked for again, it still has what was read ahead', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('header\n\nbody');
+      for await (const line of b.asStream()) if (String(line) === '\n') break;
+      expect(String(await b.asStream().readExactly(4))).toBe('body');
+      await a.close();
       await b.close();
     }));
 
