@@ -208,6 +208,13 @@ export function spawn<A extends unknown[], T>(
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Task<Awaited<T>>>;
+/** With options, and something that runs functions elsewhere: `spawn({ daemon: true }, runInThread, fn, ...args)`. Does not block. */
+export function spawn<A extends unknown[], T>(
+  options: SpawnOptions,
+  runner: Runner<A, T>,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
 /** With something that runs functions elsewhere: `spawn(runInThread, fn, ...args)`. Does not block. */
 export function spawn<A extends unknown[], T>(
   runner: Runner<A, T>,
