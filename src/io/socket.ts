@@ -154,7 +154,7 @@ export class Socket implements AsyncDisposable {
     bufsize: number,
     ancbufsize = 0,
     flags = 0,
-  ): Promise<[data: Buffer, ancdata: Ancillary[], flags: number, address: Address | null]> {
+  ): Promise<[data: Buffer, ancdata: Ancillary<Buffer>[], flags: number, address: Address | null]> {
     checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
     checkInt(flags, 'flags', 'Socket.recvmsg()');
@@ -173,7 +173,7 @@ export class Socket implements AsyncDisposable {
     buffers: readonly (ArrayBufferView | ArrayBufferLike)[],
     ancbufsize = 0,
     flags = 0,
-  ): Promise<[bytes: number, ancdata: Ancillary[], flags: number, address: Address | null]> {
+  ): Promise<[bytes: number, ancdata: Ancillary<Buffer>[], flags: number, address: Address | null]> {
     const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
     checkInt(flags, 'flags', 'Socket.recvmsgInto()');
