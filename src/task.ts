@@ -13,6 +13,7 @@ import {
   isOptions,
   type Runner,
 } from './base/callable.ts';
+import { printedAsText } from './base/printing.ts';
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
 import {
@@ -52,6 +53,10 @@ export interface SpawnOptions {
  * @see Reference manual, "Tasks"
  */
 export class Task<T = unknown> extends TaskRecord {
+  static {
+    printedAsText(this);
+  }
+
   // The kernel writes these; users read them.
   declare readonly state: TaskState;
   declare readonly cycles: number;
@@ -191,10 +196,6 @@ export class Task<T = unknown> extends TaskRecord {
     const where = this.where();
     const place = where === null ? '' : ` at ${relative(process.cwd(), where[0])}:${where[1]}`;
     return `Task(id=${this.id}, name='${this.name}', state='${this.state}')${place}`;
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.toString();
   }
 
   #frames(): Frame[] {

@@ -4,6 +4,7 @@
  * what a try does is the driver's business.
  */
 
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
 import { enter, enterComposite, fail, pass, refuse, refused } from '../traps.ts';
@@ -63,6 +64,10 @@ const tryAccept = (handle: Handle): [Socket, Address] | null => {
  * const reply = await client.recv(100);
  */
 export class Socket implements AsyncDisposable {
+  static {
+    printedAsText(this);
+  }
+
   #handle: Handle;
 
   /**

@@ -3,6 +3,7 @@
  */
 
 import { type Callable, callable, describe, isThenable } from '../base/callable.ts';
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import {
   admit,
@@ -34,6 +35,10 @@ type Truthy<T> = Exclude<T, null | undefined | false | 0 | 0n | ''>;
  * @see Reference manual, "Synchronization Primitives"
  */
 export class Condition {
+  static {
+    printedAsText(this);
+  }
+
   readonly #lock: Lock | RLock;
   readonly #waiting = new TaskList(this);
 

@@ -3,6 +3,7 @@
  */
 
 import { type Callable, describe } from '../base/callable.ts';
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import { admit, callingTask, elsewhere, fail, pass, refused, type TaskRecord } from '../traps.ts';
 import { Guard, runHolding } from './guard.ts';
@@ -13,6 +14,10 @@ import { Permits } from './permits.ts';
  * @see Reference manual, "Synchronization Primitives"
  */
 export class Semaphore {
+  static {
+    printedAsText(this);
+  }
+
   readonly #permits: Permits<Guard>;
   /** The permits that are out, as far as that can be told: for reports. */
   readonly #out = new Set<Guard>();
