@@ -93,6 +93,8 @@ export class TimeoutScope<R = never> {
     return this.#expired ? this.#timeoutResult : true;
   }
 
+  /** With something that runs functions elsewhere: `scope.run(runInThread, fn, ...args)`. */
+  run<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R>;
   /**
    * Runs `fn(...args)` under the scope's timeout, and gives its result. Blocks as `fn` does.
    *
@@ -100,10 +102,9 @@ export class TimeoutScope<R = never> {
    * @throws TaskTimeout when the time is up (an `ignoreAfter` scope gives its `timeoutResult` instead)
    * @throws RuntimeError if the scope has been used before
    */
-  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R> {
-    return this.runAs('TimeoutScope.run()', callable(fn, 'TimeoutScope.run'), args) as Promise<
-      Awaited<T> | R
-    >;
+  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R>;
+  run(fn: unknown, ...args: unknown[]): Promise<unknown> {
+    return this.runAs('TimeoutScope.run()', callable(fn, 'TimeoutScope.run'), args);
   }
 
   /**

@@ -77,7 +77,7 @@ export const tryRecvmsg = (
   size: number,
   ancillarySize: number,
   flags: number,
-): [Buffer, Ancillary[], number, Address | null] | null => {
+): [Buffer, Ancillary<Buffer>[], number, Address | null] | null => {
   const area = Buffer.allocUnsafeSlow(size);
   const message = handle.recvmsg([area], ancillarySize, flags);
   if (message === null) return null;

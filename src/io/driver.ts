@@ -13,10 +13,10 @@ import type { Address, Endpoint } from './address.ts';
 import type { Slot } from './slot.ts';
 
 /** Ancillary data: `[SOL_SOCKET, SCM_RIGHTS, bytes of an Int32Array of descriptors]`. */
-export type Ancillary = readonly [level: number, type: number, data: Uint8Array];
+export type Ancillary<D extends Uint8Array = Uint8Array> = readonly [level: number, type: number, data: D];
 
 /** What `recvmsg` gives. */
-export type Message = [bytes: number, ancillary: Ancillary[], flags: number, address: Address | null];
+export type Message = [bytes: number, ancillary: Ancillary<Buffer>[], flags: number, address: Address | null];
 
 export type Direction = 'reader' | 'writer';
 

@@ -4,6 +4,7 @@
  * what a try does is the driver's business.
  */
 
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
 import { enter, enterComposite, fail, pass, refuse, refused } from '../traps.ts';
@@ -64,6 +65,10 @@ const tryAccept = (handle: Handle): [Socket, Address] | null => {
  * const reply = await client.recv(100);
  */
 export class Socket implements AsyncDisposable {
+  static {
+    printedAsText(this);
+  }
+
   #handle: Handle;
   #stream: SocketStream | null = null;
 
@@ -156,7 +161,7 @@ export class Socket implements AsyncDisposable {
     bufsize: number,
     ancbufsize = 0,
     flags = 0,
-  ): Promise<[data: Buffer, ancdata: Ancillary[], flags: number, address: Address | null]> {
+  ): Promise<[data: Buffer, ancdata: Ancillary<Buffer>[], flags: number, address: Address | null]> {
     checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
     checkInt(flags, 'flags', 'Socket.recvmsg()');
@@ -175,7 +180,7 @@ export class Socket implements AsyncDisposable {
     buffers: readonly (ArrayBufferView | ArrayBufferLike)[],
     ancbufsize = 0,
     flags = 0,
-  ): Promise<[bytes: number, ancdata: Ancillary[], flags: number, address: Address | null]> {
+  ): Promise<[bytes: number, ancdata: Ancillary<Buffer>[], flags: number, address: Address | null]> {
     const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
     checkInt(flags, 'flags', 'Socket.recvmsgInto()');

@@ -4,6 +4,7 @@
 
 import { type Callable, describe } from '../base/callable.ts';
 import { Lineup } from '../base/lineup.ts';
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import { admit, callingTask, elsewhere, fail, pass, refused, type TaskRecord } from '../traps.ts';
 import { Guard, runHolding } from './guard.ts';
@@ -14,6 +15,10 @@ import { Permits } from './permits.ts';
  * @see Reference manual, "Synchronization Primitives"
  */
 export class Semaphore {
+  static {
+    printedAsText(this);
+  }
+
   readonly #permits: Permits<Guard>;
   /** Who has permits, as far as that can be told: for reports. */
   readonly #out = new Lineup<TaskRecord>();

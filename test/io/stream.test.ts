@@ -350,6 +350,9 @@ onEachDriver('streams', (driver) => {
       );
       await stream.close();
       expect(() => stream.getpeername()).toThrow('EBADF');
+      await b.close();
+    }));
+
   test('a socket has one stream: asked for again, it still has what was read ahead', () =>
     run(async () => {
       const [a, b] = await connectedPair();

@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { endianness, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   NotSupportedError,
@@ -183,9 +183,9 @@ on('posix', 'Unix sockets', () => {
       const [data, ancillary, flags] = await b.recvmsg(100, CMSG_SPACE(4));
       expect(String(data)).toBe('one message');
       expect(flags & MSG_CTRUNC).toBe(0);
-      const [[level, type, bytes]] = ancillary as [[number, number, Uint8Array]];
+      const [level, type, bytes] = ancillary[0]!;
       expect([level, type, bytes.length]).toEqual([SOL_SOCKET, SCM_RIGHTS, 4]);
-      const [received] = new Int32Array(new Uint8Array(bytes).buffer) as unknown as [number];
+      const received = endianness() === 'LE' ? bytes.readInt32LE() : bytes.readInt32BE();
       const text = Buffer.alloc(100);
       expect(text.toString('latin1', 0, readSync(received, text))).toBe('secret of the file');
       closeSync(received);

@@ -66,6 +66,8 @@ export async function running() {
   expectTypeOf(run(either, true)).resolves.toEqualTypeOf<string | number>();
   expectTypeOf(run<[number, number], number>(add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(run(instantiateCoroutine(add, 1, 2))).resolves.toEqualTypeOf<number>();
+  expectTypeOf(run(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(new Kernel().run(runInThread, plain, 'x')).resolves.toEqualTypeOf<number>();
 
   // @ts-expect-error a promise is not a function
   void run(add(1, 2));
@@ -104,6 +106,7 @@ export async function tasks() {
   expectTypeOf(task.where()).toEqualTypeOf<[filename: string, line: number] | null>();
   expectTypeOf(await spawn({ daemon: true, name: 'x' }, plain, 'y')).toEqualTypeOf<Task<number>>();
   expectTypeOf(await spawn(() => sleep(1))).toEqualTypeOf<Task<number>>();
+  expectTypeOf(await spawn({ daemon: true }, runInThread, plain, 'x')).toEqualTypeOf<Task<number>>();
   expectTypeOf(await spawn(instantiateCoroutine(add, 1, 2))).toEqualTypeOf<Task<number>>();
   expectTypeOf(currentTask()).resolves.toEqualTypeOf<Task<unknown>>();
   expectTypeOf(task).toExtend<Task<unknown>>();
@@ -153,6 +156,9 @@ export async function timeouts() {
   expectTypeOf(ignoreAfter(1, runInThread, plain, 'x')).resolves.toEqualTypeOf<number | undefined>();
   // @ts-expect-error an argument is missing
   void timeoutAfter(1, runInThread, add, 1);
+  expectTypeOf(timeoutAfter(1).run(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(ignoreAfter(1).run(runInThread, plain, 'x')).resolves.toEqualTypeOf<number | undefined>();
+  expectTypeOf(disableCancellation(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(timeoutAfter(null, plain, 'x')).resolves.toEqualTypeOf<number>();
   expectTypeOf(timeoutAfter(1)).toEqualTypeOf<TimeoutScope>();
   expectTypeOf(timeoutAfter(1).run(add, 1, 2)).resolves.toEqualTypeOf<number>();
@@ -230,6 +236,7 @@ export async function primitives() {
   void lock.with(add(1, 2));
   const condition = new Condition(lock);
   await condition.waitFor(() => queue.size() > 0);
+  expectTypeOf(condition.waitFor((): string | null => null)).resolves.toEqualTypeOf<string>();
 
   expectTypeOf(new Event().wait()).resolves.toEqualTypeOf<void>();
   const result = new Result<number>();

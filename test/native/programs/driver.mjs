@@ -113,7 +113,7 @@ async function pairs() {
   );
   const [text, ancillary] = await b.recvmsg(100, CMSG_SPACE(4));
   assert.equal(String(text), 'take this');
-  const [, , bytes] = /** @type {[number, number, Uint8Array]} */ (ancillary[0]);
+  const [, , bytes] = /** @type {readonly [number, number, Uint8Array]} */ (ancillary[0]);
   const fd = new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
   writeSync(fd, 'through the copy');
   closeSync(fd);
