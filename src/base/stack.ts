@@ -83,6 +83,12 @@ export async function comingOutHere<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
+/** Whether a line of a stack is one of Curio's own. */
+export function ownFrame(line: string): boolean {
+  const file = LINE.exec(line)?.[2];
+  return file !== undefined && isLibrary(file.startsWith('file:') ? fileURLToPath(file) : file);
+}
+
 function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||
