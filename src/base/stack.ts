@@ -38,20 +38,21 @@ export function captureStack(): Error {
 const LINE =
   /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.*?|REPL\d+|\[eval\d*\]):(\d+):(\d+))\)?$/;
 
+/** What a line of a stack says; null if it tells no place in a file. */
+export function frameOf(text: string): Frame | null {
+  const match = LINE.exec(text);
+  if (match === null) return null;
+  const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
+  const fn = (match[1] ?? '').replace(/^(async|new) /, '');
+  return { fn: fn === '' ? '<anonymous>' : fn, file, line: Number(match[3]), column: Number(match[4]) };
+}
+
 function* framesOf(error: Error): Generator<Frame> {
   // A string, unless the user's own Error.prepareStackTrace has made something else of it.
   const stack: unknown = error.stack;
   for (const text of typeof stack === 'string' ? stack.split('\n') : []) {
-    const match = LINE.exec(text);
-    if (match === null) continue;
-    const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
-    const fn = (match[1] ?? '').replace(/^(async|new) /, '');
-    yield {
-      fn: fn === '' ? '<anonymous>' : fn,
-      file,
-      line: Number(match[3]),
-      column: Number(match[4]),
-    };
+    const frame = frameOf(text);
+    if (frame !== null) yield frame;
   }
 }
 
@@ -96,6 +97,7 @@ export async function comingOutHere<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
+/** Whether a file is one of Curio's own, or of Node's. */
 export function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||
