@@ -3,6 +3,7 @@
  * throw away everything on its stack. It must not know who decides that.
  */
 
+import { nextTurn } from '../base/loop.ts';
 import { TaskKilled } from '../errors.ts';
 import { killTask, mendKernels, outsideTasks, type TaskRecord } from '../traps.ts';
 
@@ -13,7 +14,7 @@ const DEEP = 40;
 export function condemn(task: TaskRecord, reason: string, done: () => void = () => {}): void {
   const killed = killedHere(reason);
   outsideTasks(() => {
-    setImmediate(() => {
+    nextTurn(() => {
       mendKernels();
       killTask(task, killed);
       done();
