@@ -4,6 +4,7 @@
  */
 
 import { createHook } from 'node:async_hooks';
+import { nextTurn } from '../base/loop.ts';
 import { TaskKilled } from '../errors.ts';
 import { killTask, mendKernels, outsideTasks, type TaskRecord } from '../traps.ts';
 
@@ -14,7 +15,7 @@ const DEEP = 40;
 export function condemn(task: TaskRecord, reason: string, done: () => void = () => {}): void {
   const killed = killedHere(reason);
   outsideTasks(() => {
-    setImmediate(() => {
+    nextTurn(() => {
       restoreHooks();
       mendKernels();
       killTask(task, killed);
