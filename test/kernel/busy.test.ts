@@ -1,6 +1,7 @@
 // One blocking operation a task: a forgotten await, or Promise.all over operations, is an error at the second call; and an
 // operation that still waits when its task ends is withdrawn, so that nothing is lost to it.
 
+import { PassThrough } from 'node:stream';
 import {
   abortable,
   Condition,
@@ -29,7 +30,9 @@ import {
   unixServer,
   wait,
 } from 'curio';
-import { createConnection, getfqdn } from 'curio/socket';
+import { aopen } from 'curio/file';
+import { FileStream } from 'curio/io';
+import { createConnection, getfqdn, socket } from 'curio/socket';
 import { VirtualClock } from 'curio/testing';
 import { describe, expect, test } from 'vitest';
 import { recorder } from '../kit/recorder.ts';
@@ -453,6 +456,13 @@ describe('an operation made of several that nobody awaits', () => {
     'unixServer()': () => unixServer('/nonexistent/socket', () => {}),
     'createConnection()': () => createConnection(['127.0.0.1', 1]),
     'getfqdn()': () => getfqdn('localhost'),
+    'Socket.connect()': () => socket().connect(['localhost', 1]),
+    'Socket.connectEx()': () => socket().connectEx(['localhost', 1]),
+    'Stream.writelines()': () => new FileStream(new PassThrough()).writelines(['a', 'b']),
+    'AsyncFile.writelines()': async () => {
+      const file = await aopen('/dev/null', 'w');
+      void file.writelines(['a', 'b']);
+    },
   };
   for (const [name, operation] of Object.entries(forgotten)) {
     test(`ends no process when its task goes on with something else: ${name}`, async () => {
