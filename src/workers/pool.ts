@@ -316,11 +316,11 @@ function leastBusy(workers: PoolWorker[]): PoolWorker | null {
 }
 
 function notSent(call: Call, error: unknown): TypeError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const remedy =
-    code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST'
-      ? 'Move it: runInThread({ transfer: [it] }, fn, it).'
-      : 'Pass plain data.';
+  const { message } = error as Error;
+  // Its code and class are not the same in all versions of Node.
+  const remedy = message.includes('transferList')
+    ? 'Move it: runInThread({ transfer: [it] }, fn, it).'
+    : 'Pass plain data.';
   return new TypeError(
     `An argument of ${call.name} cannot be copied to where it should run: ${sentence(message)} ${remedy}`,
     { cause: error },

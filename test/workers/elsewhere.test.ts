@@ -46,7 +46,7 @@ const place = () => `${process.pid} ${process.getBuiltinModule('node:worker_thre
 describe.each([
   ['runInThread', runInThread],
   ['runInProcess', runInProcess],
-] as const)('%s', { timeout: 60_000 }, (_name, elsewhere: typeof runInThread) => {
+] as const)('%s', { timeout: 60_000 }, (name, elsewhere: typeof runInThread) => {
   test('gives what the function returns, or what its promise gives', async () => {
     const results = await run(async () => [
       await elsewhere(fib, 15),
