@@ -29,6 +29,7 @@ import {
   elsewhere,
   enter,
   enterComposite,
+  handled,
   markJoined,
   refused,
   report,
@@ -113,7 +114,7 @@ export function openConnection(host: string, port: number, options: ConnectionOp
   const plan = clientPlan(options, host, 'openConnection()');
   if (enterComposite('openConnection()') === null) return refused('openConnection()');
   const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
-  return plan === null ? connecting : connected(connecting, plan);
+  return handled(plan === null ? connecting : connected(connecting, plan));
 }
 
 /**
@@ -137,7 +138,7 @@ export function openUnixConnection(path: string, options: UnixConnectionOptions 
   const plan = clientPlan(options, null, 'openUnixConnection()');
   if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
   const connecting = connectUnix(path);
-  return plan === null ? connecting : connected(connecting, plan);
+  return handled(plan === null ? connecting : connected(connecting, plan));
 }
 
 async function connectUnix(path: string): Promise<Socket> {
@@ -195,7 +196,7 @@ export function tcpServer(
   const family = familyOf(host, options, 'tcpServer()');
   const serve = clientHandler(handler, 'tcpServer', options);
   if (enterComposite('tcpServer()') === null) return refused('tcpServer()');
-  return serveTcp(host, port, serve, { ...options, family });
+  return handled(serveTcp(host, port, serve, { ...options, family }));
 }
 
 async function serveTcp(
@@ -231,7 +232,7 @@ export function unixServer(
   endpoint(path, AF_UNIX, 'unixServer()');
   const serve = clientHandler(handler, 'unixServer', options);
   if (enterComposite('unixServer()') === null) return refused('unixServer()');
-  return serveUnix(path, serve, options);
+  return handled(serveUnix(path, serve, options));
 }
 
 async function serveUnix(path: string, handler: Handler, options: ServerOptions): Promise<void> {
@@ -266,7 +267,7 @@ export function runServer(
   const serve = clientHandler(handler, 'runServer', options);
   if (!(sock instanceof Socket)) throw new TypeError(`runServer() wants a Socket, not ${describe(sock)}.`);
   if (enterComposite('runServer()') === null) return refused('runServer()');
-  return serveClients(sock, serve);
+  return handled(serveClients(sock, serve));
 }
 
 /**

@@ -7,7 +7,7 @@
 import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
-import { enter, enterComposite, fail, pass, refuse, refused } from '../traps.ts';
+import { enter, enterComposite, fail, handled, pass, refuse, refused } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
   bytesOf,
@@ -238,8 +238,8 @@ export class Socket implements AsyncDisposable {
       return writing(handle, operation, trySendto, bytes, flags, known);
     }
     if (enterComposite(operation) === null) return refused(operation);
-    return resolved(to, handle.family).then((known) =>
-      writing(handle, operation, trySendto, bytes, flags, known),
+    return handled(
+      resolved(to, handle.family).then((known) => writing(handle, operation, trySendto, bytes, flags, known)),
     );
   }
 
@@ -296,7 +296,7 @@ export class Socket implements AsyncDisposable {
     endpoint(address, this.#handle.family, CONNECT);
     if (enterComposite(CONNECT) === null) return refused(CONNECT);
     if (this.#handle.hasWriter) return this.#handle.writer.busy(CONNECT);
-    return connectTo(this.#handle, address, CONNECT);
+    return handled(connectTo(this.#handle, address, CONNECT));
   }
 
   /**
@@ -306,7 +306,7 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   connectEx(address: Address): Promise<number> {
-    return this.connect(address).then(() => 0, errorNumber);
+    return handled(this.connect(address).then(() => 0, errorNumber));
   }
 
   /**

@@ -12,14 +12,16 @@ export function start(record: TaskRecord): void {
   const { fn } = record;
   const args = record.args as never[];
   record.args = null;
-  let outcome: unknown;
+  let outcome: Promise<unknown>;
   try {
-    outcome = fn(...args);
+    outcome = Promise.resolve(fn(...args));
+    // One with a then() of its own may throw there, or call back from another task.
+    if (outcome.then !== Promise.prototype.then) outcome = new Promise((resolve) => resolve(outcome));
   } catch (error) {
     // swallows: nothing; whatever ended the task, CancelledError included, is its outcome.
     return record.core.terminate(record, true, explained(error, fn));
   }
-  void Promise.resolve(outcome).then(succeeded, failed);
+  void outcome.then(succeeded, failed);
 }
 
 // These find their task by the context they run in, and so are not made anew for each.

@@ -6,10 +6,11 @@
 
 import { availableParallelism } from 'node:os';
 import { Lineup } from '../base/lineup.ts';
+import { errorText } from '../base/stack.ts';
 import { EOFError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Call } from './call.ts';
-import type { Reply } from './message.ts';
+import { type Reply, sentence } from './message.ts';
 import type { Shipment } from './travel/shipment.ts';
 import type { Listener, PoolWorker } from './worker.ts';
 
@@ -315,8 +316,10 @@ export class Pool implements Listener {
     // One that cannot even be started must not be started again and again for the same call; and what was moved is lost.
     const mustFail = !worker.isProven || back[0]?.isMoving === true;
     const call = worker.calls[0] ?? (mustFail ? back.shift() : undefined);
-    if (call === undefined) this.#complain(`A worker ${worker.kind} ${how} while it had nothing to do.`);
-    else if (call.isWanted) {
+    if (call === undefined) {
+      const what = cause === undefined ? '.' : `: ${errorText(cause)}`;
+      this.#complain(`A worker ${worker.kind} ${how} while it had nothing to do${what}`);
+    } else if (call.isWanted) {
       call.fail(new EOFError(`The worker ${worker.kind} ${how} while it ran ${call.name}.`, { cause }));
     }
     if (call !== undefined || worker.isProven) this.#refill(back);
@@ -337,8 +340,13 @@ function leastBusy(workers: PoolWorker[]): PoolWorker | null {
 }
 
 function notSent(call: Call, error: unknown): TypeError {
+  const { message } = error as Error;
+  // Its code and class are not the same in all versions of Node.
+  const remedy = message.includes('transferList')
+    ? 'Move it: runInThread({ transfer: [it] }, fn, it).'
+    : 'Pass plain data.';
   return new TypeError(
-    `An argument of ${call.name} cannot be copied to where it should run: ${(error as Error).message} Pass plain data.`,
+    `An argument of ${call.name} cannot be copied to where it should run: ${sentence(message)} ${remedy}`,
     { cause: error },
   );
 }
