@@ -45,7 +45,7 @@ export interface KernelOptions {
   /** Write all that tasks do to this file, for ui.perfetto.dev and chrome://tracing. */
   record?: string | undefined;
   /** @internal */
-  ready?: TaskList;
+  ready?: TaskList | undefined;
 }
 
 /** Options of `run()`. */
