@@ -30,6 +30,8 @@ export class Ending<T> {
   joined = false;
   /** The first member that ended with a result the policy accepts, or failed. */
   completed: Task<T> | null = null;
+  /** Why members are cancelled, where something went wrong: another one failed, or the waiting was cut short. */
+  reason: unknown;
 
   constructor(members: Members<T>, wait: WaitPolicy) {
     this.#members = members;
@@ -49,6 +51,9 @@ export class Ending<T> {
         const task = await this.#members.untilOneEnds(caller, 'TaskGroup.join()');
         if (this.#members.collect(task) !== null && this.#completedBy(task as Task<T>)) return;
       }
+    } catch (error) {
+      this.reason ??= error;
+      throw error;
     } finally {
       await this.#reap(caller);
     }
@@ -58,6 +63,7 @@ export class Ending<T> {
   #completedBy(task: Task<T>): boolean {
     if (this.#wait === 'object' && !task.failed && isNothing(task.result)) return false;
     this.completed ??= task;
+    if (task.failed) this.reason ??= task.exception;
     return task.failed || this.#wait !== 'all';
   }
 
@@ -82,7 +88,12 @@ export class Ending<T> {
   }
 
   #cancel(task: Task<T>, caller: TaskRecord): void {
-    if (task !== caller && requestCancel(task, TaskCancelled, caller)) this.#cancelled.add(task);
+    if (task === caller || task.cancelled) return;
+    const error = new TaskCancelled(
+      undefined,
+      this.reason === undefined ? undefined : { cause: this.reason },
+    );
+    if (requestCancel(task, error, caller)) this.#cancelled.add(task);
   }
 
   /** True if it was the group that asked for the task's cancellation. */
@@ -124,7 +135,8 @@ export class Ending<T> {
   }
 
   /** The same for a group whose body, or the join after it, has thrown. */
-  async abandon(): Promise<void> {
+  async abandon(error: unknown): Promise<void> {
+    this.reason ??= error;
     const caller = enter();
     if (caller === null) return;
     for (const task of this.#members.alive) this.#cancel(task, caller);

@@ -46,7 +46,7 @@ async function runGroup<T>(
     await body(group);
     await group.join();
   } catch (error) {
-    await group.abandon();
+    await group.abandon(error);
     throw error;
   }
   return group;
@@ -99,8 +99,10 @@ async function gatherAll(fns: readonly (() => unknown)[], names: readonly string
       return null;
     } catch (exception) {
       // swallows: nothing; the exception is thrown by gather(), or logged below.
-      if (first === null) first = { exception };
-      else if (!(exception instanceof CancelledError)) late.push(exception);
+      if (first === null) {
+        first = { exception };
+        group.because(exception);
+      } else if (!(exception instanceof CancelledError)) late.push(exception);
       return first;
     }
   };

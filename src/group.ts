@@ -259,8 +259,13 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
   }
 
   /** @internal What `taskGroup` does when its body, or the join after it, has thrown. */
-  abandon(): Promise<void> {
-    return this.#ending.abandon();
+  abandon(error: unknown): Promise<void> {
+    return this.#ending.abandon(error);
+  }
+
+  /** @internal Why members will be cancelled, if it is none of their failures. */
+  because(reason: unknown): void {
+    this.#ending.reason ??= reason;
   }
 
   // ---- Outcome ----

@@ -2,7 +2,9 @@
  * Task-local storage: an object whose properties have another value in every task.
  */
 
+import type { inspect } from 'node:util';
 import { RuntimeError } from './errors.ts';
+import { curioRunning } from './meta.ts';
 import { callingTask, type TaskRecord } from './traps.ts';
 
 function outside(ended: TaskRecord | undefined): RuntimeError {
@@ -28,16 +30,18 @@ function values(local: object, forWriting: boolean): Record<PropertyKey, unknown
 
 const handler: ProxyHandler<object> = {
   get(local, key) {
+    if (typeof key === 'string') return values(local, false)?.[key];
     // Symbols are asked for by the language and by debuggers, outside tasks too.
-    if (typeof key === 'symbol' && callingTask() === undefined) return Reflect.get(local, key);
-    return values(local, false)?.[key];
+    const found = curioRunning() ? values(local, false)?.[key] : undefined;
+    return found ?? Reflect.get(local, key);
   },
   set(local, key, value) {
     values(local, true)![key] = value;
     return true;
   },
   has(local, key) {
-    return key in (values(local, false) ?? {});
+    const found = values(local, false);
+    return found !== undefined && key in found;
   },
   deleteProperty(local, key) {
     delete values(local, false)?.[key];
@@ -57,7 +61,7 @@ const handler: ProxyHandler<object> = {
     values(local, true)![key] = descriptor.value;
     return true;
   },
-  // The proxy's target is always empty: frozen, or with a prototype, it would contradict what tasks see.
+  // The proxy's target never has anything of its own: frozen, or made to inherit, it would contradict what tasks see.
   preventExtensions: () => false,
   setPrototypeOf: () => false,
 };
@@ -79,6 +83,14 @@ export type Local<T extends object = Record<string, unknown>> = T;
 export const Local: new <T extends object = Record<string, unknown>>() => Local<T> = class Local {
   constructor() {
     // biome-ignore lint/correctness/noConstructorReturn: the proxy is what users hold.
-    return new Proxy(Object.create(null) as object, handler);
+    return new Proxy<object>(this, handler) as this;
+  }
+
+  [Symbol.toPrimitive](): string {
+    return '[object Local]';
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, show: typeof inspect): string {
+    return `Local ${show(curioRunning() ? { ...this } : {}, options)}`;
   }
 } as never;

@@ -58,22 +58,22 @@ type ServerCall<Where extends unknown[], Options> =
 /** Options of every server. */
 export interface ServerOptions {
   /** How many clients may stand in line. Default 100. */
-  backlog?: number;
+  backlog?: number | undefined;
   /** A context of `curio/ssl` with a certificate: clients speak TLS. */
-  ssl?: TlsContext | null;
+  ssl?: TlsContext | null | undefined;
 }
 
 /** Options of `tcpServer()` and `tcpServerSocket()`. */
 export interface TcpServerOptions extends ServerOptions {
   /** `AF_INET` or `AF_INET6`. Default: what the host is a literal of, else `AF_INET`. */
-  family?: number;
+  family?: number | undefined;
   /** Let the port be bound again at once after a restart (`SO_REUSEADDR`). Default true. */
-  reuseAddress?: boolean;
+  reuseAddress?: boolean | undefined;
   /**
    * Share the port with other sockets that ask for it too (`SO_REUSEPORT`). Default false. Where that cannot be had (the portable driver
    * before Node 22.12), it is ignored with a warning.
    */
-  reusePort?: boolean;
+  reusePort?: boolean | undefined;
 }
 
 /** Options of `openUnixConnection()`. */
@@ -82,7 +82,7 @@ export interface UnixConnectionOptions extends ClientOptions {}
 /** Options of `openConnection()`. */
 export interface ConnectionOptions extends UnixConnectionOptions {
   /** The local address to connect from. */
-  sourceAddr?: Address;
+  sourceAddr?: Address | undefined;
 }
 
 // ---- Connections --------------------------------------------------------------------------

@@ -45,7 +45,7 @@ export interface KernelOptions {
   /** Write all that tasks do to this file, for ui.perfetto.dev and chrome://tracing. */
   record?: string | undefined;
   /** @internal */
-  ready?: TaskList;
+  ready?: TaskList | undefined;
 }
 
 /** Options of `run()`. */
@@ -225,14 +225,14 @@ function activationMaker(entry: ActivationLike): Maker {
 }
 
 function debuggerMaker(entry: Debugger): Maker {
-  if (typeof entry !== 'function' || entry === Activation || entry.prototype instanceof Activation) {
+  const wanted = 'A debugger is one of curio/debug, such as schedtrace, or an Activation';
+  if (entry instanceof Activation) return () => entry;
+  if (typeof entry !== 'function') throw new TypeError(`${wanted}, not ${describe(entry)}.`);
+  if (entry === Activation || entry.prototype instanceof Activation)
     return activationMaker(entry as ActivationLike);
-  }
   const made = (entry as () => Activation)();
   if (made instanceof Activation) return () => made;
-  throw new TypeError(
-    `A debugger is one of curio/debug, such as schedtrace, or an Activation; ${describe(entry)} gave ${describe(made)}.`,
-  );
+  throw new TypeError(`${wanted}; ${describe(entry)} gave ${describe(made)}.`);
 }
 
 /** With options: `run({ stacks: true }, main)`. */

@@ -63,7 +63,7 @@ export function fromfd(fd: number, family: number, type: number, proto = 0): Soc
 /** Options of `createConnection()`. */
 export interface CreateConnectionOptions {
   /** The local address to connect from. */
-  sourceAddress?: Address | null;
+  sourceAddress?: Address | null | undefined;
 }
 
 /**

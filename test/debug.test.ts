@@ -298,7 +298,9 @@ describe('run({ debug })', () => {
 
   test('refuses what is no debugger', () => {
     for (const bad of ['schedtrace', 5, {}, () => 5, [schedtrace, 'logcrash']]) {
-      expect(() => void run({ debug: bad as never }, child).catch(() => {}), String(bad)).toThrow(TypeError);
+      const call = () => void run({ debug: bad as never }, child).catch(() => {});
+      expect(call, String(bad)).toThrow(TypeError);
+      expect(call, String(bad)).toThrow(/^A debugger is one of curio\/debug/);
     }
   });
 

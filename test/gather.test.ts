@@ -260,6 +260,22 @@ describe('taskGroup()', () => {
 });
 
 describe('gather()', () => {
+  test('tells those it cancels which exception was the reason', () =>
+    virtually(async () => {
+      const failure = new RangeError('the first');
+      let reason: unknown;
+      const other = async () => {
+        try {
+          await sleep(1000);
+        } catch (error) {
+          reason = (error as TaskCancelled).cause;
+          throw error;
+        }
+      };
+      expect(await thrownBy(gather([other, () => later(1, failure)]))).toBe(failure);
+      expect(reason).toBe(failure);
+    }));
+
   test('gives the results in the order of the functions, whatever the order of ending', () =>
     virtually(async () => {
       const results = await gather([() => later(2, 'a'), async () => 1, () => true, () => later(1, null)]);

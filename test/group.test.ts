@@ -17,6 +17,7 @@ import {
   TaskError,
   TaskGroup,
   TaskTimeout,
+  taskGroup,
   timeoutAfter,
 } from 'curio';
 import { cancelEverywhere, explore } from 'curio/testing';
@@ -1168,6 +1169,51 @@ describe('everywhere and in every order', () => {
     );
     await cancelEverywhere(program, () => expect(new Set(got).size).toBe(got.length));
   });
+});
+
+describe('whom a group cancels is told why', () => {
+  const causeOf = (task: Task) => (task.exception as TaskCancelled).cause;
+
+  test('the failure of another member', () =>
+    noisily(async () => {
+      const failure = new RangeError('the first');
+      const group = new TaskGroup();
+      await group.spawn(after, 1, failure);
+      const other = await group.spawn(sleep, 1000);
+      await group.join();
+      expect(causeOf(other)).toBe(failure);
+    }));
+
+  test('what has cut the waiting short', () =>
+    virtually(async () => {
+      const group = new TaskGroup();
+      const member = await group.spawn(sleep, 1000);
+      const timeout = await thrownBy(timeoutAfter(1, () => group.join()));
+      expect(timeout).toBeInstanceOf(TaskTimeout);
+      expect(causeOf(member)).toBe(timeout);
+    }));
+
+  test('the error of the block', () =>
+    virtually(async () => {
+      let member!: Task;
+      const failure = new RangeError('in the block');
+      await thrownBy(
+        taskGroup(async (group) => {
+          member = await group.spawn(sleep, 1000);
+          throw failure;
+        }),
+      );
+      expect(causeOf(member)).toBe(failure);
+    }));
+
+  test('nothing, when the others are no longer wanted', () =>
+    virtually(async () => {
+      const group = new TaskGroup<number>({ wait: 'any' });
+      await group.spawn(after, 1, 1);
+      const other = await group.spawn(sleep, 1000);
+      await group.join();
+      expect('cause' in (other.exception as TaskCancelled)).toBe(false);
+    }));
 });
 
 test('a thousand members', () =>

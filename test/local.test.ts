@@ -286,10 +286,22 @@ describe('outside a task', () => {
   test('it can be shown by console.log and String() without harm', async () => {
     const { inspect } = await import('node:util');
     const info = new Local<Info>();
-    expect(typeof inspect(info)).toBe('string');
+    expect(inspect(info)).toBe('Local {}');
+    expect(String(info)).toBe('[object Local]');
     await run(async () => {
       info.tag = 'main';
-      expect(typeof inspect(info)).toBe('string');
+      expect(inspect({ info })).toBe("{ info: Local { tag: 'main' } }");
+      expect(String(info)).toBe('[object Local]');
+    });
+  });
+
+  test('it is a Local, and has no properties of one', async () => {
+    const info = new Local();
+    expect(info).toBeInstanceOf(Local);
+    await run(async () => {
+      expect(info.constructor).toBe(undefined);
+      expect('toString' in info).toBe(false);
+      expect({ ...info }).toEqual({});
     });
   });
 });

@@ -30,7 +30,7 @@ import { connectionOver, type MeetingOptions, PATIENCE, type Terms, termsOf } fr
 /** Options of `new Channel()`. */
 export interface ChannelOptions extends ConnectionOptions {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. Default: what the address looks like. */
-  family?: number;
+  family?: number | undefined;
 }
 
 /**

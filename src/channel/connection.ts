@@ -26,15 +26,15 @@ import { StreamTransport, type Transport } from './transport.ts';
 /** Options of `new Connection()`. */
 export interface ConnectionOptions {
   /** How objects travel. Default `'structured'`. */
-  codec?: CodecName;
+  codec?: CodecName | undefined;
   /** No message that is received may have more bytes. Default 1 GiB. */
-  maxMessageSize?: number;
+  maxMessageSize?: number | undefined;
 }
 
 /** Options of `authenticateServer()` and `authenticateClient()`. */
 export interface AuthenticationOptions {
   /** The digest the peer must show the key with. Default `'md5'`, which every Python knows; the others need Python 3.12. */
-  digest?: Digest;
+  digest?: Digest | undefined;
 }
 
 const DEFAULT_SIZE = 2 ** 30;

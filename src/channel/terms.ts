@@ -11,9 +11,9 @@ import { Connection, type ConnectionOptions, sizeOf } from './connection.ts';
 /** Options of `channel.accept()` and `channel.connect()`. */
 export interface MeetingOptions extends ConnectionOptions {
   /** The key that both ends must have. Without one nobody is asked for it. */
-  authkey?: string | Uint8Array | null;
+  authkey?: string | Uint8Array | null | undefined;
   /** The digest the peer must show the key with. Default `'md5'`, which every Python knows; the others need Python 3.12. */
-  digest?: Digest;
+  digest?: Digest | undefined;
 }
 
 export interface Terms {

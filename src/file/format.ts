@@ -11,11 +11,11 @@ import { checkNewline, type Newline, NewlineMode } from './newline.ts';
 /** Options of `aopen()`. */
 export interface FileOptions {
   /** How text is encoded: any name that TextDecoder knows, and Python's `utf-8-sig`. Default UTF-8. */
-  encoding?: string | null;
+  encoding?: string | null | undefined;
   /** How lines end. Default: any way, read as `\n`. */
-  newline?: Newline | null;
+  newline?: Newline | null | undefined;
   /** What to do about bytes that mean nothing in this encoding, and characters it has no bytes for. Default `'strict'`: an error. */
-  errors?: Errors | null;
+  errors?: Errors | null | undefined;
 }
 
 /** How text becomes bytes and bytes text. */

@@ -17,11 +17,11 @@ import { MONITOR_HOST, MONITOR_PORT } from './terms.ts';
 /** Options of `new Monitor()` and `run({ withMonitor })`. */
 export interface MonitorOptions {
   /** Where to listen. Default `'127.0.0.1'`. Any address but a loopback one makes clients say a token first. */
-  host?: string;
+  host?: string | undefined;
   /** 0 for any that is free. Default: the environment variable CURIOMONITOR_PORT, or 48802. */
-  port?: number;
+  port?: number | undefined;
   /** What clients must say first. Default: the environment variable CURIOMONITOR_TOKEN; where one is needed, a new one, which is logged. */
-  token?: string;
+  token?: string | undefined;
 }
 
 const monitors = new Map<number, Monitor>();

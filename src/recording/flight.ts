@@ -28,13 +28,13 @@ import { treeOf } from './tree.ts';
 /** Options of `flightRecorder`. */
 export interface FlightRecorderOptions {
   /** How many entries are kept. Default 10,000. */
-  size?: number;
+  size?: number | undefined;
   /** Where the files go. Default: the current directory. */
-  directory?: string;
+  directory?: string | undefined;
   /** The signal that makes it write a file; null for none. Default `'SIGUSR2'`. */
-  signal?: NodeJS.Signals | null;
+  signal?: NodeJS.Signals | null | undefined;
   /** How many files are written by itself, of crashes and deadlocks, so that a disk is not filled. Default 10. */
-  files?: number;
+  files?: number | undefined;
 }
 
 const TURN = 0;

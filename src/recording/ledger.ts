@@ -13,15 +13,15 @@ import { atShutdown, clockOf, Observer, report, title } from '../traps.ts';
 /** Options of `cancellations`. */
 export interface CancellationsOptions {
   /** Seconds that a cancelled task may take to end. Default 1. */
-  slow?: number;
+  slow?: number | undefined;
   /** How many cancellations are remembered. Default 1000. */
-  size?: number;
+  size?: number | undefined;
   /** The names of the tasks to watch; others are left out. */
-  filter?: Set<string>;
+  filter?: Set<string> | undefined;
   /** The severity to log with. Default `'warn'`. */
-  level?: LogLevel;
+  level?: LogLevel | undefined;
   /** Where to log. Default: the run's logger. */
-  log?: Logger;
+  log?: Logger | undefined;
 }
 
 /** One cancellation. Times are seconds of the kernel's clock. */

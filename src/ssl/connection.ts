@@ -30,11 +30,11 @@ export type TlsContext = SSLContext | RawContext;
 /** The TLS part of a connection's options. */
 export interface ClientOptions {
   /** True for the default context, or a context. */
-  ssl?: boolean | TlsContext | null;
+  ssl?: boolean | TlsContext | null | undefined;
   /** The name to check the server's certificate against. Default: the host. */
-  serverHostname?: string | null;
+  serverHostname?: string | null | undefined;
   /** Protocols to offer by ALPN, best first. */
-  alpnProtocols?: Iterable<string> | null;
+  alpnProtocols?: Iterable<string> | null | undefined;
 }
 
 /**
@@ -82,15 +82,15 @@ export function serverPlan(ssl: unknown, operation: string): Plan | null {
 /** Options of the module's `wrapSocket()`. */
 export interface WrapSocketOptions extends WrapOptions {
   /** The context to use. Without one, what follows makes one. */
-  context?: TlsContext;
-  certfile?: string;
-  keyfile?: string;
-  password?: string;
+  context?: TlsContext | undefined;
+  certfile?: string | undefined;
+  keyfile?: string | undefined;
+  password?: string | undefined;
   /** What is demanded of the other side's certificate. Default: a client verifies it, a server asks for none. */
-  certReqs?: VerifyMode;
+  certReqs?: VerifyMode | undefined;
   /** A file with those to trust. Default: those that Node trusts by itself. */
-  caCerts?: string;
-  ciphers?: string;
+  caCerts?: string | undefined;
+  ciphers?: string | undefined;
 }
 
 /**
@@ -133,11 +133,11 @@ function contextFor(options: WrapSocketOptions): Context {
 /** Options of `getServerCertificate()`. */
 export interface ServerCertificateOptions {
   /** A file with those to trust; without one, any certificate will do. */
-  caCerts?: string;
+  caCerts?: string | undefined;
   /** What to call the server. Default: the host. */
-  serverHostname?: string;
+  serverHostname?: string | undefined;
   /** Seconds to wait. Default: for as long as it takes. */
-  timeout?: number | null;
+  timeout?: number | null | undefined;
 }
 
 /**

@@ -37,10 +37,10 @@ import { type Context, checkAlpn, HANDSHAKE_TIMEOUT, type ServerNameHook, type T
 
 /** Whom to trust: PEM files, a folder of them, or the certificates themselves. */
 export interface VerifyLocations {
-  cafile?: string | null;
-  capath?: string | null;
+  cafile?: string | null | undefined;
+  capath?: string | null | undefined;
   /** PEM text, or the bytes of one certificate. */
-  cadata?: string | Uint8Array | null;
+  cadata?: string | Uint8Array | null | undefined;
 }
 
 /**

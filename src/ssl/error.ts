@@ -11,11 +11,11 @@ import { provideErrors } from '../base/far-errors.ts';
 /** Options of `SSLError`. */
 export interface SSLErrorOptions extends ErrorOptions {
   /** What programs compare, such as `'ERR_SSL_WRONG_VERSION_NUMBER'`. */
-  code?: string;
+  code?: string | undefined;
   /** OpenSSL's word for it, such as `'WRONG_VERSION_NUMBER'`. */
-  reason?: string;
+  reason?: string | undefined;
   /** The part of OpenSSL it comes from. */
-  library?: string;
+  library?: string | undefined;
 }
 
 /**

@@ -22,18 +22,18 @@ export interface ChainFiles {
   /** The certificate in PEM, followed by those that vouch for it. */
   certfile: string;
   /** The key in PEM. Default: the certificate's file has it, too. */
-  keyfile?: string | null;
+  keyfile?: string | null | undefined;
   /** What the key is encrypted with. */
-  password?: string | null;
+  password?: string | null | undefined;
 }
 
 /** A certificate chain as PEM text. */
 export interface ChainText {
   cert: string | Uint8Array;
   /** Default: the certificate's text has it, too. */
-  key?: string | Uint8Array | null;
+  key?: string | Uint8Array | null | undefined;
   /** What the key is encrypted with. */
-  password?: string | null;
+  password?: string | null | undefined;
 }
 
 const CERTIFICATE =

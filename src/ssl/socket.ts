@@ -27,13 +27,13 @@ export type Wrappable = Socket | number | NodeSocket;
 /** Options of `wrapSocket()`. */
 export interface WrapOptions {
   /** Be the server. Default false. */
-  serverSide?: boolean;
+  serverSide?: boolean | undefined;
   /** What the server is called: it is told so, and its certificate is checked against it. For clients only. */
-  serverHostname?: string | null;
+  serverHostname?: string | null | undefined;
   /** Shake hands before anything else. If false, the first read or write does, or `doHandshake()`. Default true. */
-  doHandshakeOnConnect?: boolean;
+  doHandshakeOnConnect?: boolean | undefined;
   /** Protocols for ALPN instead of the context's, best first. */
-  alpnProtocols?: Iterable<string> | null;
+  alpnProtocols?: Iterable<string> | null | undefined;
 }
 
 /** How the connections of a socket are to be made. */

@@ -24,23 +24,23 @@ export type Redirection = typeof PIPE | typeof DEVNULL | number | HasDescriptor 
 
 /** Options of `new Popen()`. */
 export interface PopenOptions {
-  stdin?: Redirection;
-  stdout?: Redirection;
+  stdin?: Redirection | undefined;
+  stdout?: Redirection | undefined;
   /** Also `STDOUT`, for the same place as `stdout`. */
-  stderr?: Redirection | typeof STDOUT;
+  stderr?: Redirection | typeof STDOUT | undefined;
   /** Run `args` as a command of the shell: `/bin/sh`, or the one named. Default false. */
-  shell?: boolean | string;
+  shell?: boolean | string | undefined;
   /** The directory to start in. */
-  cwd?: string | URL | null;
+  cwd?: string | URL | null | undefined;
   /** The whole environment, instead of this process's own. */
   env?: Readonly<Record<string, string | undefined>> | null;
   /** The program, if it is not `args[0]`; that then is what the program takes for its name. */
-  executable?: string | null;
+  executable?: string | null | undefined;
   /**
    * Start the process at the head of a group (and session) of its own, and send signals to all of the group: `kill()` then also ends
    * what the process has started. Ctrl-C at the terminal no longer reaches it. Default false.
    */
-  processGroup?: boolean;
+  processGroup?: boolean | undefined;
 }
 
 /** What the shell makes of a `Popen`'s options. */

@@ -25,16 +25,16 @@ import { inputOf, Popen } from './popen.ts';
 /** Options of `run()`. */
 export interface RunOptions extends PopenOptions {
   /** What the process gets to read; its standard input is then a pipe. */
-  input?: Data | null;
+  input?: Data | null | undefined;
   /** Throw a `CalledProcessError` unless the process ends with 0. Default false. */
-  check?: boolean;
+  check?: boolean | undefined;
   /** Standard output and standard error are both `PIPE`. Default false. */
-  captureOutput?: boolean;
+  captureOutput?: boolean | undefined;
 }
 
 /** Options of `checkOutput()`. */
 export type CheckOutputOptions = Omit<RunOptions, 'stdout' | 'check' | 'captureOutput'> & {
-  stdout?: typeof PIPE | null;
+  stdout?: typeof PIPE | null | undefined;
 };
 
 type Args = string | readonly string[];

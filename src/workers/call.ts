@@ -22,9 +22,9 @@ export interface CallOptions {
    * What becomes of the function when the calling task is cancelled: `'terminate'` (the default) ends the worker that runs
    * it, `'abandon'` lets it finish and ignores what it gives.
    */
-  onCancel?: 'terminate' | 'abandon';
+  onCancel?: 'terminate' | 'abandon' | undefined;
   /** What to move instead of copying it, such as ArrayBuffers and MessagePorts among the arguments. Threads only. */
-  transfer?: readonly (ArrayBuffer | object)[];
+  transfer?: readonly (ArrayBuffer | object)[] | undefined;
 }
 
 let count = 0;

@@ -28,7 +28,7 @@ const patient = () => ({ clock: new VirtualClock({ patience: 0.02 }) });
 /** For runs in which tasks are meant to crash. */
 const quiet = () => ({ logger: recorder() });
 
-onEachDriver('stream sockets', () => {
+onEachDriver('stream sockets', (driver) => {
   test('the echo server of the tutorial, in its order', async () => {
     const log: string[] = [];
     const handler = async (client: Socket) => {
@@ -451,6 +451,16 @@ onEachDriver('stream sockets', () => {
       await expect(attempt()).rejects.toMatchObject({ code: 'EADDRINUSE' });
       await sock.close();
       await server.close();
+    }));
+
+  test('a socket that is bound and neither listens nor connects has its name, or says from when on', () =>
+    run(async () => {
+      const sock = socket();
+      sock.bind(['127.0.0.1', 0]);
+      await sock.ready();
+      if (driver === 'posix') expect(sock.getsockname()).toEqual(['127.0.0.1', expect.any(Number)]);
+      else expect(() => sock.getsockname()).toThrow('is bound when it listens or connects');
+      await sock.close();
     }));
 
   test('a timeout of the socket’s own is refused', () =>

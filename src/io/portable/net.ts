@@ -254,7 +254,7 @@ export class NetHandle extends PortableHandle {
     this.mustBeOpen('getsockname');
     if (this.#listener !== null) {
       const address = this.#listener.address;
-      if (address === null) throw notBoundYet();
+      if (address === null) throw notBoundYet('a socket is bound a little later; await sock.ready() first');
       return typeof address === 'string'
         ? address
         : addressOf(familyOf(address.family), address.address, address.port);
@@ -262,7 +262,8 @@ export class NetHandle extends PortableHandle {
     if (this.family === AF_UNIX) return (this.#bound?.host as string) ?? '';
     const socket = this.#socket;
     if (this.#connected && socket) return addressOf(this.family, socket.localAddress, socket.localPort);
-    if (this.#bound !== null) throw notBoundYet();
+    if (this.#bound !== null)
+      throw notBoundYet('a socket is bound when it listens or connects, and not before');
     return addressOf(this.family, undefined, undefined);
   }
 
@@ -327,9 +328,9 @@ export function hasReusePort(): boolean {
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
 
-function notBoundYet(): Error {
+function notBoundYet(when: string): Error {
   const error = systemError('EINVAL', 'getsockname');
-  error.message += ': on the portable driver a socket is bound a little later; await sock.ready() first';
+  error.message += `: on the portable driver ${when}`;
   return error;
 }
 
