@@ -20,7 +20,7 @@ export type NativeAddress = [string, number] | [string, number, number, number] 
 export type HostArgument = string | Uint8Array;
 
 /** Ancillary data: level, type, bytes (`[SOL_SOCKET, SCM_RIGHTS, bytes of an Int32Array of descriptors]`). */
-export type Ancillary = [level: number, type: number, data: Uint8Array];
+export type Ancillary<Bytes = Uint8Array> = [level: number, type: number, data: Bytes];
 
 export interface Posix {
   // --- sockets: always non-blocking and close-on-exec ---
@@ -110,7 +110,7 @@ export interface Posix {
     buffers: readonly Uint8Array[],
     ancillarySize: number,
     flags?: number,
-  ): [bytes: number, ancillary: Ancillary[], flags: number, address: NativeAddress | null] | number;
+  ): [bytes: number, ancillary: Ancillary<Buffer>[], flags: number, address: NativeAddress | null] | number;
   sendmsg(
     fd: number,
     buffers: readonly Uint8Array[],

@@ -9,11 +9,13 @@ import type { Readiness } from '../readiness.ts';
 import { enter, enterComposite, fail, pass, refuse, refused } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
+  ancillaryOf,
   bytesOf,
   checkCount,
   checkInt,
   type Data,
   memoryOf,
+  piecesOf,
   tryHandshake,
   tryRecv,
   tryRecvfrom,
@@ -155,7 +157,7 @@ export class Socket implements AsyncDisposable {
     bufsize: number,
     ancbufsize = 0,
     flags = 0,
-  ): Promise<[data: Buffer, ancdata: Ancillary[], flags: number, address: Address | null]> {
+  ): Promise<[data: Buffer, ancdata: Ancillary<Buffer>[], flags: number, address: Address | null]> {
     checkCount(bufsize, 'bufsize', 'Socket.recvmsg()');
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsg()');
     checkInt(flags, 'flags', 'Socket.recvmsg()');
@@ -174,7 +176,7 @@ export class Socket implements AsyncDisposable {
     buffers: readonly (ArrayBufferView | ArrayBufferLike)[],
     ancbufsize = 0,
     flags = 0,
-  ): Promise<[bytes: number, ancdata: Ancillary[], flags: number, address: Address | null]> {
+  ): Promise<[bytes: number, ancdata: Ancillary<Buffer>[], flags: number, address: Address | null]> {
     const targets = [...buffers].map((buffer) => memoryOf(buffer, 'Socket.recvmsgInto()'));
     checkCount(ancbufsize, 'ancbufsize', 'Socket.recvmsgInto()');
     checkInt(flags, 'flags', 'Socket.recvmsgInto()');
@@ -241,14 +243,14 @@ export class Socket implements AsyncDisposable {
    * Sends the bytes of several buffers and ancillary data as one message, and gives the number of bytes. Blocks (`WRITE_WAIT`).
    *
    * **Cancellation:** nothing has been sent.
-   * @param ancdata such as `[[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([fd]).buffer)]]`
+   * @param ancdata such as `[[SOL_SOCKET, SCM_RIGHTS, new Int32Array([fd])]]`
    * @throws WriteResourceBusy if another task is writing
    * @throws NotSupportedError on the portable driver
    * @see Reference manual, "Socket"
    */
   sendmsg(
     buffers: readonly Data[],
-    ancdata: readonly Ancillary[] = [],
+    ancdata: readonly Ancillary<Data>[] = [],
     flags = 0,
     address: Address | null = null,
   ): Promise<number> {
@@ -256,10 +258,8 @@ export class Socket implements AsyncDisposable {
     checkInt(flags, 'flags', operation);
     const to = address === null ? null : literalEndpoint(address, this.#handle.family, operation);
     const message = {
-      buffers: [...buffers].map((data) => bytesOf(data, operation)),
-      ancillary: [...ancdata].map(
-        ([level, type, data]): Ancillary => [level, type, bytesOf(data, operation)],
-      ),
+      buffers: piecesOf(buffers, operation),
+      ancillary: ancillaryOf(ancdata, operation),
       to,
     };
     return writing(this.#handle, operation, trySendmsg, message, flags, undefined);

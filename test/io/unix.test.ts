@@ -176,19 +176,31 @@ on('posix', 'Unix sockets', () => {
       const [a, b] = socketpair();
       const sent = await a.sendmsg(
         ['one ', Buffer.from('message')],
-        [[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([fd]).buffer)]],
+        [[SOL_SOCKET, SCM_RIGHTS, new Int32Array([fd])]],
       );
       expect(sent).toBe(11);
       closeSync(fd);
       const [data, ancillary, flags] = await b.recvmsg(100, CMSG_SPACE(4));
       expect(String(data)).toBe('one message');
       expect(flags & MSG_CTRUNC).toBe(0);
-      const [[level, type, bytes]] = ancillary as [[number, number, Uint8Array]];
+      const [level, type, bytes] = ancillary[0]!;
       expect([level, type, bytes.length]).toEqual([SOL_SOCKET, SCM_RIGHTS, 4]);
-      const [received] = new Int32Array(new Uint8Array(bytes).buffer) as unknown as [number];
+      const received = bytes.readInt32LE();
       const text = Buffer.alloc(100);
       expect(text.toString('latin1', 0, readSync(received, text))).toBe('secret of the file');
       closeSync(received);
+      await a.close();
+      await b.close();
+    }));
+
+  test('what is no message is refused at the call', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      for (const wrong of [null, 5, Buffer.from('x')] as never[])
+        expect(() => a.sendmsg(wrong)).toThrow(/^Socket\.sendmsg\(\) wants a list of buffers, not /);
+      expect(() => a.sendmsg([5 as never])).toThrow(/^Socket\.sendmsg\(\) wants bytes: /);
+      for (const wrong of ['x', [[1, 1]], [SOL_SOCKET, SCM_RIGHTS, Buffer.alloc(4)]] as never[])
+        expect(() => a.sendmsg(['x'], wrong)).toThrow(/^Socket\.sendmsg\(\) wants ancillary data such as /);
       await a.close();
       await b.close();
     }));
