@@ -110,7 +110,9 @@ async function pairs() {
   await a.sendmsg(['take this'], [[SOL_SOCKET, SCM_RIGHTS, new Int32Array([c.fileno()])]]);
   const [text, ancillary] = await b.recvmsg(100, CMSG_SPACE(4));
   assert.equal(String(text), 'take this');
-  const fd = /** @type {Buffer} */ (ancillary[0]?.[2]).readInt32LE();
+  const [passed] = ancillary;
+  assert(passed);
+  const fd = passed[2].readInt32LE();
   writeSync(fd, 'through the copy');
   closeSync(fd);
   assert.equal(String(await d.recv(100)), 'through the copy');
