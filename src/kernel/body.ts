@@ -4,6 +4,7 @@
 
 import { becomeTask, callingTask } from './context.ts';
 import type { TaskRecord } from './record.ts';
+import { carried } from './timeouts.ts';
 
 /** A task's first turn. */
 export function start(record: TaskRecord): void {
@@ -29,5 +30,5 @@ function succeeded(value: unknown): void {
 
 function failed(error: unknown): void {
   const record = callingTask() as TaskRecord;
-  record.core.terminate(record, true, error);
+  record.core.terminate(record, true, carried(error));
 }

@@ -4,7 +4,7 @@
  */
 
 import { comesOutAt } from '../base/stack.ts';
-import { TaskTimeout } from '../errors.ts';
+import { CancelledError, TaskTimeout } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -129,4 +129,10 @@ export function abortSignals(record: TaskRecord, exc: unknown): void {
     aborter?.abort(exc);
     if (frame === owner) return;
   }
+}
+
+/** What has been thrown. Node's own functions put the reason of an aborted signal into an AbortError; the reason is meant. */
+export function carried(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'AbortError') return error;
+  return error.cause instanceof CancelledError ? error.cause : error;
 }
