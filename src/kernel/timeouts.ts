@@ -133,6 +133,11 @@ export function abortSignals(record: TaskRecord, exc: unknown): void {
 
 /** What has been thrown. Node's own functions put the reason of an aborted signal into an AbortError; the reason is meant. */
 export function carried(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== 'AbortError') return error;
-  return error.cause instanceof CancelledError ? error.cause : error;
+  try {
+    const aborted = error instanceof Error && error.name === 'AbortError';
+    return aborted && error.cause instanceof CancelledError ? error.cause : error;
+  } catch {
+    // swallows: nothing; what does not let itself be looked at carries nothing.
+    return error;
+  }
 }
