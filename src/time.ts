@@ -157,7 +157,8 @@ export class TimeoutScope<R = never> {
     let result: unknown;
     try {
       result = await fn(...args);
-    } catch (error) {
+    } catch (thrown) {
+      const error = traps.carried(thrown);
       traps.leaveTimeout(task, frame);
       traps.aboutToFail(() => this.#running);
       if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)

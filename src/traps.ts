@@ -50,7 +50,7 @@ import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
 import { title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
-import { enterTimeout, leaveTimeout, overdue, signalOf, TimeoutFrame } from './kernel/timeouts.ts';
+import { carried, enterTimeout, leaveTimeout, overdue, signalOf, TimeoutFrame } from './kernel/timeouts.ts';
 import { type Wait, type WaitGraph, waitedFor, waitGraph, waitReport } from './kernel/waits.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
@@ -62,6 +62,7 @@ export {
   begin,
   block,
   callingTask,
+  carried,
   composite as handled,
   enter,
   enterComposite,

@@ -1,5 +1,6 @@
 // wait(), abortable() and currentSignal(): bridges between tasks and ordinary promises.
 
+import { EventEmitter, once } from 'node:events';
 import {
   abortable,
   CancelledError,
@@ -16,11 +17,13 @@ import {
   TaskCancelled,
   TaskTimeout,
   timeoutAfter,
+  UncaughtTimeoutError,
   wait,
 } from 'curio';
 import { VirtualClock } from 'curio/testing';
 import { describe, expect, test } from 'vitest';
 import { recorder } from './kit/recorder.ts';
+import { thrownBy } from './kit/virtual.ts';
 
 class Oops extends Error {}
 
@@ -422,6 +425,32 @@ describe('currentSignal()', () => {
       expect(task.state).toBe('PROMISE_WAIT');
       await task.cancel();
       expect(task.exception).toBeInstanceOf(TaskCancelled);
+    });
+  });
+
+  test('carries it in the AbortError of Node’s own functions as well, which is no crash', async () => {
+    const emitter = new EventEmitter();
+    const aborted = () => once(emitter, 'never', { signal: currentSignal() });
+    await run(quiet(), async () => {
+      const task = await spawn(aborted);
+      await sleep(0);
+      await task.cancel();
+      expect(task.exception).toBeInstanceOf(TaskCancelled);
+      expect(await ignoreAfter({ timeoutResult: 'late' }, 1, aborted)).toBe('late');
+      await expect(timeoutAfter(1, aborted)).rejects.toBeInstanceOf(TaskTimeout);
+      await expect(timeoutAfter(1, timeoutAfter, 2, aborted)).rejects.toBeInstanceOf(TaskTimeout);
+      await expect(timeoutAfter(2, timeoutAfter, 1, aborted)).rejects.toBeInstanceOf(UncaughtTimeoutError);
+    });
+    expect(emitter.listenerCount('never')).toBe(0);
+  });
+
+  test('but not in that of somebody else’s signal', async () => {
+    const signal = AbortSignal.abort(new Error('not now'));
+    await run(quiet(), async () => {
+      const error = await thrownBy(
+        timeoutAfter(1, async () => once(new EventEmitter(), 'never', { signal })),
+      );
+      expect(error).toMatchObject({ name: 'AbortError', cause: signal.reason });
     });
   });
 

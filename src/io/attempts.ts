@@ -4,7 +4,7 @@
  */
 
 import { Buffer } from 'node:buffer';
-import { describe } from '../base/callable.ts';
+import { describe, isIterable } from '../base/callable.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Ancillary, Handle, Message } from './driver.ts';
 import { closedError } from './system.ts';
@@ -17,6 +17,22 @@ export function bytesOf(data: Data, operation: string): Uint8Array {
   if (data instanceof Uint8Array) return data;
   if (typeof data === 'string') return Buffer.from(data);
   return memoryOf(data, operation, 'a string, ');
+}
+
+/** What is to be sent as one message. @throws TypeError for what holds no bytes */
+export function piecesOf(buffers: unknown, operation: string): Uint8Array[] {
+  if (!isIterable(buffers) || ArrayBuffer.isView(buffers))
+    throw new TypeError(`${operation} wants a list of buffers, not ${describe(buffers)}.`);
+  return [...(buffers as Iterable<Data>)].map((data) => bytesOf(data, operation));
+}
+
+/** What is to be sent beside it. @throws TypeError for what is no ancillary data */
+export function ancillaryOf(ancdata: unknown, operation: string): Ancillary[] {
+  if (!Array.isArray(ancdata) || !ancdata.every((item) => Array.isArray(item) && item.length === 3))
+    throw new TypeError(
+      `${operation} wants ancillary data such as [[SOL_SOCKET, SCM_RIGHTS, new Int32Array([fd])]], not ${describe(ancdata)}.`,
+    );
+  return ancdata.map(([level, type, data]) => [level, type, bytesOf(data, operation)]);
 }
 
 /** The memory to read into. @throws TypeError for what holds no bytes */

@@ -12,8 +12,8 @@ import type { Readiness } from '../readiness.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Slot } from './slot.ts';
 
-/** Ancillary data: `[SOL_SOCKET, SCM_RIGHTS, bytes of an Int32Array of descriptors]`. */
-export type Ancillary<D extends Uint8Array = Uint8Array> = readonly [level: number, type: number, data: D];
+/** Ancillary data, such as `[SOL_SOCKET, SCM_RIGHTS, new Int32Array([fd])]`. */
+export type Ancillary<Bytes = Uint8Array> = readonly [level: number, type: number, data: Bytes];
 
 /** What `recvmsg` gives. */
 export type Message = [bytes: number, ancillary: Ancillary<Buffer>[], flags: number, address: Address | null];

@@ -10,11 +10,13 @@ import type { Readiness } from '../readiness.ts';
 import { enter, enterComposite, fail, handled, pass, refuse, refused } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
+  ancillaryOf,
   bytesOf,
   checkCount,
   checkInt,
   type Data,
   memoryOf,
+  piecesOf,
   tryHandshake,
   tryRecv,
   tryRecvfrom,
@@ -247,14 +249,14 @@ export class Socket implements AsyncDisposable {
    * Sends the bytes of several buffers and ancillary data as one message, and gives the number of bytes. Blocks (`WRITE_WAIT`).
    *
    * **Cancellation:** nothing has been sent.
-   * @param ancdata such as `[[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([fd]).buffer)]]`
+   * @param ancdata such as `[[SOL_SOCKET, SCM_RIGHTS, new Int32Array([fd])]]`
    * @throws WriteResourceBusy if another task is writing
    * @throws NotSupportedError on the portable driver
    * @see Reference manual, "Socket"
    */
   sendmsg(
     buffers: readonly Data[],
-    ancdata: readonly Ancillary[] = [],
+    ancdata: readonly Ancillary<Data>[] = [],
     flags = 0,
     address: Address | null = null,
   ): Promise<number> {
@@ -262,10 +264,8 @@ export class Socket implements AsyncDisposable {
     checkInt(flags, 'flags', operation);
     const to = address === null ? null : literalEndpoint(address, this.#handle.family, operation);
     const message = {
-      buffers: [...buffers].map((data) => bytesOf(data, operation)),
-      ancillary: [...ancdata].map(
-        ([level, type, data]): Ancillary => [level, type, bytesOf(data, operation)],
-      ),
+      buffers: piecesOf(buffers, operation),
+      ancillary: ancillaryOf(ancdata, operation),
       to,
     };
     return writing(this.#handle, operation, trySendmsg, message, flags, undefined);

@@ -5,6 +5,7 @@
 import { explained } from '../base/unbound.ts';
 import { becomeTask, callingTask } from './context.ts';
 import type { TaskRecord } from './record.ts';
+import { carried } from './timeouts.ts';
 
 /** A task's first turn. */
 export function start(record: TaskRecord): void {
@@ -36,5 +37,5 @@ function succeeded(value: unknown): void {
 
 function failed(error: unknown): void {
   const record = callingTask() as TaskRecord;
-  record.core.terminate(record, true, explained(error, record.fn));
+  record.core.terminate(record, true, explained(carried(error), record.fn));
 }

@@ -4,7 +4,7 @@
  */
 
 import { comesOutAt } from '../base/stack.ts';
-import { TaskTimeout } from '../errors.ts';
+import { CancelledError, TaskTimeout } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -128,5 +128,16 @@ export function abortSignals(record: TaskRecord, exc: unknown): void {
     frame.aborter = null;
     aborter?.abort(exc);
     if (frame === owner) return;
+  }
+}
+
+/** What has been thrown. Node's own functions put the reason of an aborted signal into an AbortError; the reason is meant. */
+export function carried(error: unknown): unknown {
+  try {
+    const aborted = error instanceof Error && error.name === 'AbortError';
+    return aborted && error.cause instanceof CancelledError ? error.cause : error;
+  } catch {
+    // swallows: nothing; what does not let itself be looked at carries nothing.
+    return error;
   }
 }

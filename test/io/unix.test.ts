@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { endianness, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   NotSupportedError,
@@ -176,7 +176,7 @@ on('posix', 'Unix sockets', () => {
       const [a, b] = socketpair();
       const sent = await a.sendmsg(
         ['one ', Buffer.from('message')],
-        [[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([fd]).buffer)]],
+        [[SOL_SOCKET, SCM_RIGHTS, new Int32Array([fd])]],
       );
       expect(sent).toBe(11);
       closeSync(fd);
@@ -185,10 +185,22 @@ on('posix', 'Unix sockets', () => {
       expect(flags & MSG_CTRUNC).toBe(0);
       const [level, type, bytes] = ancillary[0]!;
       expect([level, type, bytes.length]).toEqual([SOL_SOCKET, SCM_RIGHTS, 4]);
-      const received = endianness() === 'LE' ? bytes.readInt32LE() : bytes.readInt32BE();
+      const received = bytes.readInt32LE();
       const text = Buffer.alloc(100);
       expect(text.toString('latin1', 0, readSync(received, text))).toBe('secret of the file');
       closeSync(received);
+      await a.close();
+      await b.close();
+    }));
+
+  test('what is no message is refused at the call', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      for (const wrong of [null, 5, Buffer.from('x')] as never[])
+        expect(() => a.sendmsg(wrong)).toThrow(/^Socket\.sendmsg\(\) wants a list of buffers, not /);
+      expect(() => a.sendmsg([5 as never])).toThrow(/^Socket\.sendmsg\(\) wants bytes: /);
+      for (const wrong of ['x', [[1, 1]], [SOL_SOCKET, SCM_RIGHTS, Buffer.alloc(4)]] as never[])
+        expect(() => a.sendmsg(['x'], wrong)).toThrow(/^Socket\.sendmsg\(\) wants ancillary data such as /);
       await a.close();
       await b.close();
     }));

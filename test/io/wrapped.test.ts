@@ -43,6 +43,19 @@ onEachDriver('wrapped', () => {
       expect(a.destroyed).toBe(true);
     }));
 
+  test('a net.Socket whose first bytes others have read loses none of the next', () =>
+    run(async () => {
+      const [a, b] = await nodePair();
+      b.write('first');
+      const [first] = (await once(a, 'data')) as [Buffer];
+      expect(String(first)).toBe('first');
+      await using sock = new Socket(a);
+      b.write('second');
+      await sleep(0.02);
+      expect(String(await sock.recv(100))).toBe('second');
+      b.destroy();
+    }));
+
   test('a net.Socket that still connects is waited for', () =>
     run(async () => {
       const server = createServer((socket) => socket.end('welcome')).listen(0, '127.0.0.1');

@@ -80,6 +80,8 @@ export class NetHandle extends PortableHandle {
 
   #adopt(socket: NetSocket): void {
     this.#socket = socket;
+    // Where nobody listens any more, Node reads and throws away: as after once(socket, 'data').
+    if (socket.readableFlowing && socket.listenerCount('data') === 0) socket.pause();
     this.#input = new Input(socket, () => gather(this.reader));
     this.#output = new Output(socket, () => this.writer.ready());
     // One that failed at the call, as with a path that is too long, is not connecting either.

@@ -107,14 +107,12 @@ async function pairs() {
   assert(a.getsockopt(SOL_SOCKET, SO_RCVBUF) >= 8192);
   // A descriptor in ancillary data.
   const [c, d] = socketpair(AF_UNIX, SOCK_STREAM);
-  await a.sendmsg(
-    ['take this'],
-    [[SOL_SOCKET, SCM_RIGHTS, Buffer.from(new Int32Array([c.fileno()]).buffer)]],
-  );
+  await a.sendmsg(['take this'], [[SOL_SOCKET, SCM_RIGHTS, new Int32Array([c.fileno()])]]);
   const [text, ancillary] = await b.recvmsg(100, CMSG_SPACE(4));
   assert.equal(String(text), 'take this');
-  const [, , bytes] = /** @type {readonly [number, number, Uint8Array]} */ (ancillary[0]);
-  const fd = new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
+  const [passed] = ancillary;
+  assert(passed);
+  const fd = passed[2].readInt32LE();
   writeSync(fd, 'through the copy');
   closeSync(fd);
   assert.equal(String(await d.recv(100)), 'through the copy');
