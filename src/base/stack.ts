@@ -100,25 +100,37 @@ export function valueText(value: unknown): string {
   }
 }
 
-/** An error as text for a log: its stack if it has one, and the stacks of its causes. Never throws. */
-export function errorText(error: unknown): string {
+/** An error as text for a log: its stack if it has one, and the stacks of its causes, and of the errors it is made of. Never throws. */
+export function errorText(error: unknown, seen = new Set<unknown>()): string {
+  seen.add(error);
   let text = stackText(error);
-  const seen = new Set<unknown>([error]);
-  for (let cause = causeOf(error); cause !== undefined && !seen.has(cause); cause = causeOf(cause)) {
-    seen.add(cause);
-    text += `\nCaused by: ${stackText(cause)}`;
+  for (const part of partsOf(error)) {
+    if (!seen.has(part)) text += `\nOne of its errors: ${errorText(part, seen)}`;
   }
-  return text;
+  const cause = causeOf(error);
+  return cause === undefined || seen.has(cause) ? text : `${text}\nCaused by: ${errorText(cause, seen)}`;
 }
 
 function stackText(error: unknown): string {
   try {
     // Error.prepareStackTrace may have made anything of it.
     if (error instanceof Error && typeof error.stack === 'string') return error.stack;
+    // As a string it would be '[object Object]'.
+    if (typeof error === 'object' && error !== null)
+      return process.getBuiltinModule('node:util').inspect(error);
   } catch {
     // swallows: what a getter of the user's throws.
   }
   return valueText(error);
+}
+
+function partsOf(error: unknown): unknown[] {
+  try {
+    return error instanceof AggregateError ? [...error.errors] : [];
+  } catch {
+    // swallows: what a getter of the user's throws.
+    return [];
+  }
 }
 
 function causeOf(error: unknown): unknown {
