@@ -8,6 +8,7 @@ import {
   copyFileSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -118,6 +119,23 @@ function checkTypes(folder) {
 }
 
 /**
+ * The declarations say nothing that TypeScript 5.4 does not know, which the README promises: of what there is at all, only the
+ * parameters of this type are newer.
+ *
+ * @param {string} folder
+ */
+function checkOldCompilers(folder) {
+  const dist = `${folder}/node_modules/curio/dist`;
+  for (const file of readdirSync(dist)) {
+    if (!file.endsWith('.d.ts')) continue;
+    const newer = /\bAsync(Iterable)?IteratorObject\b|\bAsyncIterableIterator<[^<>]*,[^<>]*>/.exec(
+      readFileSync(`${dist}/${file}`, 'utf8'),
+    );
+    if (newer !== null) throw new Error(`${file} has ${newer[0]}, which TypeScript knows since 5.6 only`);
+  }
+}
+
+/**
  * Stacks show the user's lines only, also where source maps make lines of dist/ look like lines of src/.
  *
  * @param {string} folder
@@ -188,6 +206,7 @@ try {
   installInto(tarball, folder);
   checkNames(folder);
   checkTypes(folder);
+  checkOldCompilers(folder);
   checkStacks(folder);
   checkDrivers(folder);
 } finally {

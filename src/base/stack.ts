@@ -19,7 +19,7 @@ const libraries = [libraryFolder, libraryFolder.replace(/([\\/])dist$/, '$1src')
 
 const DEPTH = 50;
 
-/** So many causes of an error are logged with it. */
+/** So many causes of an error, and errors it is made of, are logged with it. */
 const CAUSES = 20;
 
 /** So many characters of an error are quoted in the message of another. */
@@ -121,27 +121,42 @@ export function shortText(value: unknown): string {
   return text.length <= SHORT ? text : `${text.slice(0, SHORT)} …`;
 }
 
-/** An error as text for a log: its stack if it has one, and the stacks of its causes. Never throws. */
-export function errorText(error: unknown): string {
+/** An error as text for a log: its stack if it has one, and the stacks of its causes, and of the errors it is made of. Never throws. */
+export function errorText(error: unknown, seen = new Set<unknown>()): string {
+  seen.add(error);
   let text = stackText(error);
-  const seen = new Set<unknown>([error]);
-  for (let cause = causeOf(error); cause !== undefined && !seen.has(cause); cause = causeOf(cause)) {
-    // Where tasks join tasks that join tasks, each failure is the cause of the next, and each of them is logged.
-    if (seen.size > CAUSES) return `${text}\nCaused by: … and further causes`;
-    seen.add(cause);
-    text += `\nCaused by: ${stackText(cause)}`;
+  for (const part of partsOf(error)) {
+    if (seen.has(part)) continue;
+    if (seen.size > CAUSES) return `${text}\n… and further errors`;
+    text += `\nOne of its errors: ${errorText(part, seen)}`;
   }
-  return text;
+  const cause = causeOf(error);
+  if (cause === undefined || seen.has(cause)) return text;
+  // Where tasks join tasks that join tasks, each failure is the cause of the next, and each of them is logged.
+  if (seen.size > CAUSES) return `${text}\nCaused by: … and further causes`;
+  return `${text}\nCaused by: ${errorText(cause, seen)}`;
 }
 
 function stackText(error: unknown): string {
   try {
     // Error.prepareStackTrace may have made anything of it.
     if (error instanceof Error && typeof error.stack === 'string') return error.stack;
+    // As a string it would be '[object Object]'.
+    if (typeof error === 'object' && error !== null)
+      return process.getBuiltinModule('node:util').inspect(error);
   } catch {
     // swallows: what a getter of the user's throws.
   }
   return valueText(error);
+}
+
+function partsOf(error: unknown): unknown[] {
+  try {
+    return error instanceof AggregateError ? [...error.errors] : [];
+  } catch {
+    // swallows: what a getter of the user's throws.
+    return [];
+  }
 }
 
 function causeOf(error: unknown): unknown {

@@ -175,7 +175,8 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   }
 
   /** Lines up to the end, each with its newline; several tasks may ask for them. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<D, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<D> {
+    // In what users get to see it has one parameter: TypeScript before 5.6 knows no others.
     const contents = this.#contents;
     const starter = callingTask() ?? null;
     let left = LINES;

@@ -115,6 +115,8 @@ export interface Driver {
   pair(family: number, type: number, proto: number): [Handle, Handle];
   /** The two descriptors of a new pipe, which are the caller's to close. */
   pipe(): [readEnd: number, writeEnd: number];
+  /** Closes one of them. (In a thread, Node warns of descriptors that it closes and has not opened.) */
+  closeEnd(fd: number): void;
   /** Takes over a descriptor; what is not given is found out. */
   adopt(fd: number, family?: number, type?: number, proto?: number): Handle;
   /** A second descriptor for what `fd` stands for. */

@@ -213,7 +213,8 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   }
 
   /** Lines up to the end of input, each with its newline. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    // In what users get to see it has one parameter: TypeScript before 5.6 knows no others.
     const iterator: AsyncIterableIterator<Buffer, undefined> = {
       next: () => {
         const task = this.#reader('Stream iteration');

@@ -5,7 +5,6 @@
  */
 
 import type { ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
@@ -121,7 +120,7 @@ export class Wiring {
   /** Closes what is not or no longer needed here. */
   abandon(): void {
     for (const each of this.#wires.splice(0)) {
-      for (const fd of [each.theirs, each.ours]) if (fd >= 0) closeSync(fd);
+      for (const fd of [each.theirs, each.ours]) if (fd >= 0) driver().closeEnd(fd);
       each.pumped?.stop();
       each.afterwards();
     }

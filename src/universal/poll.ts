@@ -2,7 +2,7 @@
  * A descriptor that is readable as long as it is told to be, for poll loops that are not Curio's.
  */
 
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { NotSupportedError, RuntimeError } from '../errors.ts';
 import { driver } from '../io/choice.ts';
 
@@ -41,7 +41,7 @@ export class PollSign {
   }
 
   close(): void {
-    for (const end of this.#ends ?? []) closeSync(end);
+    for (const end of this.#ends ?? []) driver().closeEnd(end);
     this.#ends = null;
   }
 }

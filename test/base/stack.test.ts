@@ -105,6 +105,23 @@ describe('errorText()', () => {
     expect(errorText(Symbol('s'))).toBe('Symbol(s)');
   });
 
+  test('shows what is in an object that is no error', () => {
+    expect(errorText({ status: 404, url: 'x' })).toBe("{ status: 404, url: 'x' }");
+  });
+
+  test('shows each of the errors that an AggregateError is made of', () => {
+    const refused = new Error('connect ECONNREFUSED ::1');
+    const circle = new AggregateError([refused, refused], '');
+    circle.errors.push(circle, 'a string', new Error('outer', { cause: new Error('inner') }));
+    const text = errorText(circle);
+    expect(text.match(/One of its errors: .*/g)).toEqual([
+      'One of its errors: Error: connect ECONNREFUSED ::1',
+      'One of its errors: a string',
+      'One of its errors: Error: outer',
+    ]);
+    expect(text).toMatch(/Error: outer\n[\s\S]*Caused by: Error: inner\n/);
+  });
+
   test('never throws', () => {
     const nasty = () => {
       throw new Error('nasty');

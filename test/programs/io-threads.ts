@@ -3,8 +3,9 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { openConnection, run, runServer, sleep, spawn, tcpServerSocket } from 'curio';
+import { openConnection, run, runServer, sleep, spawn, tcpServerSocket, UniversalQueue } from 'curio';
 import { driverInfo, type Socket } from 'curio/io';
+import { checkOutput } from 'curio/subprocess';
 
 async function echo(client: Socket): Promise<void> {
   for (let data = await client.recv(1000); data.length > 0; data = await client.recv(1000))
@@ -25,7 +26,11 @@ async function talk(port: number, rounds: number): Promise<string> {
     const reply = String(await sock.recv(100));
     if (reply !== `round ${i}`) throw new Error(`wrong reply: ${reply}`);
   }
-  return driverInfo().name;
+  // Pipes are closed without a word of Node's, too.
+  await checkOutput(['cat'], { input: 'x' });
+  const { name } = driverInfo();
+  if (name === 'posix') await new UniversalQueue({ withfd: true }).shutdown();
+  return name;
 }
 
 if (isMainThread) {

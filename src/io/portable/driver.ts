@@ -34,6 +34,10 @@ export class PortableDriver implements Driver {
     throw unsupported('pipe()');
   }
 
+  closeEnd(): void {
+    throw unsupported('pipe()');
+  }
+
   adopt(): Handle {
     throw unsupported('A socket for a bare descriptor');
   }

@@ -64,6 +64,10 @@ export class PosixDriver implements Driver {
     return pipe;
   }
 
+  closeEnd(fd: number): void {
+    this.#posix.close(fd);
+  }
+
   adopt(fd: number, family?: number, type?: number, proto?: number): Handle {
     const option = (name: number) =>
       this.#check(this.#posix.getsockopt(fd, SOL_SOCKET, name), 'getsockopt') | 0;
