@@ -40,8 +40,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Wants Chromium: npm run test:browser.
-        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000 },
+        // Wants Chromium: npm run test:browser. One browser at a time.
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

@@ -30,8 +30,19 @@ async function scriptOf(input, format) {
   const { output } = await bundle.generate({ format, codeSplitting: false, comments: { jsdoc: false } });
   await bundle.close();
   const code = escapeBeyondAscii(output[0].code);
-  // What a script declares would be global variables for the functions that run beside it.
-  return `${format === 'cjs' ? `(() => {${code}})();` : code}\n//# sourceURL=curio-worker\n`;
+  return `${format === 'cjs' ? inFunction(code) : code}\n//# sourceURL=curio-worker\n`;
+}
+
+/**
+ * What a script declares would be global variables for the functions that run beside it. And where Node was told that what it is
+ * given to evaluate is a module (`node --input-type=module`), a thread takes the script for one, and has nothing of CommonJS's.
+ *
+ * @param {string} code
+ */
+function inFunction(code) {
+  const require =
+    "globalThis.require ?? process.getBuiltinModule('node:module').createRequire(process.execPath)";
+  return `((require, __filename) => {${code}})(${require}, globalThis.__filename ?? '[eval]');`;
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import { type Callable, callable, describe, type Runner } from './base/callable.ts';
+import { explained } from './base/unbound.ts';
 import { CancelledError } from './errors.ts';
 import {
   elsewhere,
@@ -97,7 +98,7 @@ async function shielded(
     return await fn(...args);
   } catch (error) {
     // Thrown by hand: the kernel delivers nothing in here. It waits for the outermost shield to go.
-    if (!(error instanceof CancelledError) || task.shield < 2) throw error;
+    if (!(error instanceof CancelledError) || task.shield < 2) throw explained(error, fn);
     task.pending = error;
     return undefined;
   } finally {

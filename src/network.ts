@@ -29,6 +29,7 @@ import {
   elsewhere,
   enter,
   enterComposite,
+  handled,
   markJoined,
   refused,
   report,
@@ -44,6 +45,15 @@ export type ClientHandler = Callable<[client: Socket, address: Address], unknown
 
 /** The same for a server with `ssl`. */
 export type TlsClientHandler = Callable<[client: SSLSocket, address: Address], unknown>;
+
+/** The handler of either, as far as the compiler can tell where it does not see whether there is `ssl`: a method's parameters may be narrower. */
+type AnyClientHandler = { serve(client: Socket, address: Address): unknown }['serve'];
+
+// Discussion: a function that is handed on, as in `spawn(tcpServer, …)`, is to the compiler its last signature only. So each
+// server has one more, that is all the others in one.
+type ServerCall<Where extends unknown[], Options> =
+  | [...where: Where, handler: ClientHandler, options?: Options]
+  | [...where: Where, handler: AnyClientHandler, options: Options & { ssl: TlsContext }];
 
 /** Options of every server. */
 export interface ServerOptions {
@@ -104,7 +114,7 @@ export function openConnection(host: string, port: number, options: ConnectionOp
   const plan = clientPlan(options, host, 'openConnection()');
   if (enterComposite('openConnection()') === null) return refused('openConnection()');
   const connecting = createConnection([host, port], { sourceAddress: options.sourceAddr });
-  return plan === null ? connecting : connected(connecting, plan);
+  return handled(plan === null ? connecting : connected(connecting, plan));
 }
 
 /**
@@ -128,7 +138,7 @@ export function openUnixConnection(path: string, options: UnixConnectionOptions 
   const plan = clientPlan(options, null, 'openUnixConnection()');
   if (enterComposite('openUnixConnection()') === null) return refused('openUnixConnection()');
   const connecting = connectUnix(path);
-  return plan === null ? connecting : connected(connecting, plan);
+  return handled(plan === null ? connecting : connected(connecting, plan));
 }
 
 async function connectUnix(path: string): Promise<Socket> {
@@ -173,6 +183,7 @@ export function tcpServer(
   handler: ClientHandler,
   options?: TcpServerOptions,
 ): Promise<void>;
+export function tcpServer(...call: ServerCall<[host: string, port: number], TcpServerOptions>): Promise<void>;
 export function tcpServer(
   host: string,
   port: number,
@@ -185,7 +196,7 @@ export function tcpServer(
   const family = familyOf(host, options, 'tcpServer()');
   const serve = clientHandler(handler, 'tcpServer', options);
   if (enterComposite('tcpServer()') === null) return refused('tcpServer()');
-  return serveTcp(host, port, serve, { ...options, family });
+  return handled(serveTcp(host, port, serve, { ...options, family }));
 }
 
 async function serveTcp(
@@ -210,6 +221,7 @@ export function unixServer(
   options: ServerOptions & { ssl: TlsContext },
 ): Promise<void>;
 export function unixServer(path: string, handler: ClientHandler, options?: ServerOptions): Promise<void>;
+export function unixServer(...call: ServerCall<[path: string], ServerOptions>): Promise<void>;
 export function unixServer(
   path: string,
   handler: ClientHandler | TlsClientHandler,
@@ -220,7 +232,7 @@ export function unixServer(
   endpoint(path, AF_UNIX, 'unixServer()');
   const serve = clientHandler(handler, 'unixServer', options);
   if (enterComposite('unixServer()') === null) return refused('unixServer()');
-  return serveUnix(path, serve, options);
+  return handled(serveUnix(path, serve, options));
 }
 
 async function serveUnix(path: string, handler: Handler, options: ServerOptions): Promise<void> {
@@ -244,6 +256,7 @@ export function runServer(
   handler: ClientHandler,
   options?: { ssl?: TlsContext | null },
 ): Promise<void>;
+export function runServer(...call: ServerCall<[sock: Socket], { ssl?: TlsContext | null }>): Promise<void>;
 export function runServer(
   sock: Socket,
   handler: ClientHandler | TlsClientHandler,
@@ -254,7 +267,7 @@ export function runServer(
   const serve = clientHandler(handler, 'runServer', options);
   if (!(sock instanceof Socket)) throw new TypeError(`runServer() wants a Socket, not ${describe(sock)}.`);
   if (enterComposite('runServer()') === null) return refused('runServer()');
-  return serveClients(sock, serve);
+  return handled(serveClients(sock, serve));
 }
 
 /**

@@ -37,6 +37,7 @@ export interface Readiness {
  * **Cancellation:** nothing has been read, and the next waiter starts afresh.
  * @throws ReadResourceBusy if another task already waits to read
  * @throws NotSupportedError for a bare descriptor on the portable driver
+ * @throws Error with the code `EBADF` if it is closed meanwhile (of a bare descriptor that is noticed within 0.1 s)
  * @see Reference manual, "Low-level Traps and Scheduling"
  */
 export function readWait(file: FileLike): Promise<void> {
@@ -49,6 +50,7 @@ export function readWait(file: FileLike): Promise<void> {
  * **Cancellation:** nothing has been written.
  * @throws WriteResourceBusy if another task already waits to write
  * @throws NotSupportedError for a bare descriptor on the portable driver
+ * @throws Error with the code `EBADF` if it is closed meanwhile (of a bare descriptor that is noticed within 0.1 s)
  * @see Reference manual, "Low-level Traps and Scheduling"
  */
 export function writeWait(file: FileLike): Promise<void> {

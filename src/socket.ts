@@ -9,7 +9,7 @@ import { AF_INET, AF_UNIX, AF_UNSPEC, SOCK_STREAM } from './io/constants.ts';
 import { connectToFirst } from './io/eyeballs.ts';
 import * as names from './io/names.ts';
 import { Socket } from './io/socket.ts';
-import { elsewhere, enter, enterComposite, pass, refused } from './traps.ts';
+import { elsewhere, enter, enterComposite, handled, pass, refused } from './traps.ts';
 
 export * from './errors.ts';
 export type { Address } from './io/address.ts';
@@ -82,7 +82,7 @@ export function createConnection(
   if (there !== null) return there.call('createConnection', [address, { sourceAddress }]) as Promise<Socket>;
   const { host, port } = endpoint(address, AF_INET, 'createConnection()');
   if (enterComposite('createConnection()') === null) return refused('createConnection()');
-  return connectByName(host as string, port, sourceAddress);
+  return handled(connectByName(host as string, port, sourceAddress));
 }
 
 async function connectByName(host: string, port: number, source: Address | null): Promise<Socket> {
@@ -115,7 +115,7 @@ export function CMSG_SPACE(length: number): number {
 
 /** Starts an operation that looks something up. */
 function lookUp<T>(operation: string, start: () => Promise<T>): Promise<T> {
-  return enterComposite(operation) === null ? refused(operation) : start();
+  return enterComposite(operation) === null ? refused(operation) : handled(start());
 }
 
 function checkName(name: unknown, operation: string): string {

@@ -11,6 +11,7 @@ import {
   isOptions,
   type Runner,
 } from './base/callable.ts';
+import { explained } from './base/unbound.ts';
 import {
   RuntimeError,
   TaskKilled,
@@ -161,7 +162,7 @@ export class TimeoutScope<R = never> {
       traps.aboutToFail(() => this.#running);
       if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)
         return this.#judge(error, frame);
-      throw error;
+      throw explained(error, fn);
     }
     const missed = wasMissed(task, frame);
     const now = traps.leaveTimeout(task, frame);

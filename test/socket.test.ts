@@ -122,6 +122,12 @@ onEachDriver('connections by name', () => {
       await server.close();
     }));
 
+  test('what only has colons is no address of IPv6, but a name that does not resolve', () =>
+    run(async () => {
+      for (const host of ['[::1]', 'localhost:80', 'http://localhost', '127.0.0.1:80', 'dead:80'])
+        await expect(openConnection(host, 80)).rejects.toMatchObject({ code: 'ENOTFOUND', hostname: host });
+    }));
+
   test('a name that does not resolve is ENOTFOUND', () =>
     run(async () => {
       await expect(openConnection('no-such-host.invalid', 80)).rejects.toMatchObject({ code: 'ENOTFOUND' });

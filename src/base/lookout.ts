@@ -3,6 +3,7 @@
  * to be woken takes longer than most of what it waits for: so for a moment it goes round without sleeping.
  */
 
+import { nextTurn } from './loop.ts';
 import { allLook, Patience } from './patience.ts';
 
 /** How long it goes round for another thread, in milliseconds; what another process says takes longer. */
@@ -27,7 +28,7 @@ const round = (): void => {
   if (now - last > HELD_UP) notBefore = now + WHILE;
   last = now;
   isRound = ++rounds < ROUNDS && now < until && now >= notBefore;
-  if (isRound) setImmediate(round);
+  if (isRound) nextTurn(round);
 };
 
 function goRound(now: number, moment: number): void {
@@ -37,7 +38,7 @@ function goRound(now: number, moment: number): void {
   if (isRound) return;
   isRound = true;
   last = now;
-  setImmediate(round);
+  nextTurn(round);
 }
 
 /** Looks out for the answers of one other. */

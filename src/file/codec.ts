@@ -280,6 +280,20 @@ export class SingleByte extends Legacy {
   }
 }
 
+/** What Windows-1252 has where Latin 1 has control characters, from 0x80 on. */
+const PUNCTUATION =
+  '\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f' +
+  '\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178';
+
+/** Node 20 takes it for Latin 1. */
+export class Windows1252 extends SingleByte {
+  override decode(bytes: Buffer): string {
+    return bytes
+      .toString('latin1')
+      .replace(/[\x80-\x9f]/g, (unit) => PUNCTUATION[unit.charCodeAt(0) - 0x80]!);
+  }
+}
+
 /** The longest character of these encodings, and the longest switch. */
 const LONGEST = 4;
 
@@ -407,6 +421,7 @@ export function codecFor(label: string, errors: Errors): Codec {
     );
   if (name === 'utf-8') return new Utf8(errors, false);
   if (name === 'utf-16le' || name === 'utf-16be') return new Utf16(errors, name === 'utf-16le' ? 'le' : 'be');
+  if (name === 'windows-1252') return new Windows1252(errors, name);
   if (oneByte.test(name)) return new SingleByte(errors, name);
   return name === 'iso-2022-jp' ? new Switched(errors, name) : new MultiByte(errors, name);
 }

@@ -46,7 +46,7 @@ export class Contents<D extends string | Buffer> {
   free = true;
   readonly #mode: Mode;
   readonly #format: TextFormat | null;
-  readonly #output = new Output();
+  readonly #output: Output;
   readonly #show: () => string;
   /** True from a write until the file is used otherwise. Nothing is read ahead then; and if it is false, nothing waits to be written. */
   #writing = false;
@@ -56,6 +56,7 @@ export class Contents<D extends string | Buffer> {
   /** @param show what to call the file in errors */
   constructor(device: Device, mode: Mode, format: TextFormat | null, show: () => string) {
     this.device = device;
+    this.#output = new Output(device);
     this.#mode = mode;
     this.#format = format;
     this.#show = show;
@@ -185,11 +186,11 @@ export class Contents<D extends string | Buffer> {
     let taken = 0;
     try {
       for (const { bytes, count } of this.#pieces(data)) {
-        if (bytes.length > output.room) yield* output.drain(this.device);
+        if (bytes.length > output.room) yield* output.drain();
         output.put(bytes);
         this.#markDue = false;
         taken += count;
-        if (bytes.length >= CAPACITY) yield* output.drain(this.device);
+        if (bytes.length >= CAPACITY) yield* output.drain();
       }
     } catch (error) {
       attach(error, 'bytesWritten', taken);
@@ -232,7 +233,12 @@ export class Contents<D extends string | Buffer> {
   }
 
   *flush(): Steps<void> {
-    if (this.#output.pending > 0) yield* this.#output.drain(this.device);
+    if (this.#output.pending > 0) yield* this.#output.drain();
+  }
+
+  /** What has not been flushed is lost: the file is closed. */
+  discard(): void {
+    this.#output.discard();
   }
 
   #requireWritable(): void {

@@ -24,13 +24,18 @@ export interface TextFormat {
   readonly newline: NewlineMode;
 }
 
+const OPTIONS = ['encoding', 'newline', 'errors'];
+
 /**
  * How the options of a file are to be understood.
- * @throws TypeError for options of the wrong type
+ * @throws TypeError for options of the wrong type, and those that there are not
  * @throws RangeError for values that mean nothing, and for options that a binary file does not have
  * @throws NotSupportedError for a text file to be written in an encoding that Node cannot write
  */
 export function formatOf(mode: Mode, options: FileOptions): TextFormat | null {
+  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined)
+    throw new TypeError(`aopen() has no option '${unknown}'. It knows ${OPTIONS.join(', ')}.`);
   const { encoding = null, errors = null } = options;
   for (const [name, value] of Object.entries({ encoding, errors })) {
     if (value !== null && typeof value !== 'string')

@@ -40,7 +40,8 @@ export type TextMode = Kind | `${Kind}+` | `${Kind}t` | `${Kind}t+` | `${Kind}+t
  *
  * **Cancellation:** the file is not left open; it may have been made, or emptied.
  *
- * Pipes and terminals are better opened as a `FileStream`: each read of one that has nothing to say keeps a thread of Node's pool waiting.
+ * Pipes and terminals are better opened as a `FileStream`: each read of one that has nothing to say keeps a thread of Node's pool waiting, and the process
+ * from ending.
  *
  * @param mode as in Python: `r`, `w` (empty it), `x` (make it, it must not exist) or `a` (append); with `+` for both directions; with `b` for bytes
  * @throws RangeError for what is no mode, encoding or newline

@@ -1,18 +1,42 @@
 /*
  * What has been written and not yet handed to the operating system. What is in here counts as written: the next
- * flush, or closing the file, takes it out. Knows bytes only.
+ * flush, or closing the file, takes it out; and the end of the process, for files that nobody has closed. Knows bytes only.
  */
 
+import { stderrLogger } from '../base/logger.ts';
+import { valueText } from '../base/stack.ts';
 import { systemError } from '../io/system.ts';
 import { type Device, perform, type Steps } from './device.ts';
 
 /** How much is collected before it is written. */
 export const CAPACITY = 65536;
 
+/** Those in which something waits. */
+const waiting = new Set<Output>();
+
+function wait(output: Output): void {
+  if (waiting.size === 0) process.on('exit', atExit);
+  waiting.add(output);
+}
+
+function waitNoLonger(output: Output): void {
+  waiting.delete(output);
+  if (waiting.size === 0) process.off('exit', atExit);
+}
+
+function atExit(): void {
+  for (const output of waiting) output.drainNow();
+}
+
 export class Output {
+  readonly #device: Device;
   #buffer: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
 
   /** Bytes that wait. */
   get pending(): number {
@@ -27,6 +51,7 @@ export class Output {
   /** Takes a copy of bytes. If there are more than there is room for, nothing may be waiting. */
   put(bytes: Uint8Array): void {
     if (bytes.length > this.room) {
+      wait(this);
       this.#buffer = Buffer.from(bytes);
       this.#end = bytes.length;
       return;
@@ -43,19 +68,40 @@ export class Output {
   }
 
   #prepare(): void {
-    if (this.#end === 0 && this.#buffer.length !== CAPACITY) this.#buffer = Buffer.allocUnsafeSlow(CAPACITY);
+    if (this.#end > 0) return;
+    wait(this);
+    if (this.#buffer.length !== CAPACITY) this.#buffer = Buffer.allocUnsafeSlow(CAPACITY);
   }
 
   /** Writes all that waits. What cannot be written goes on waiting. */
-  *drain(device: Device): Steps<void> {
+  *drain(): Steps<void> {
     while (this.pending > 0) {
-      const step = device.write(this.#buffer, this.#start, this.#end, (bytes) => this.#written(bytes));
+      const step = this.#device.write(this.#buffer, this.#start, this.#end, (bytes) => this.#written(bytes));
       if ((yield* perform(step)) === 0) throw systemError('EIO', 'write');
     }
   }
 
   #written(bytes: number): void {
     this.#start += bytes;
-    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#start === this.#end) this.discard();
+  }
+
+  /** The same at once: the process is about to end. */
+  drainNow(): void {
+    const { step, handle } = this.#device;
+    // What is being written in the thread pool is not to be written twice.
+    if (step !== null || handle.fd < 0) return;
+    try {
+      for (const step of this.drain()) this.#device.performSync(step);
+    } catch (error) {
+      // swallows: nobody is left to be told; the log is.
+      stderrLogger.error(`A file that nobody closed could not be written at the end: ${valueText(error)}`);
+    }
+  }
+
+  /** Nothing waits any more: the file has taken it, or has been closed without. */
+  discard(): void {
+    this.#start = this.#end = 0;
+    waitNoLonger(this);
   }
 }

@@ -211,6 +211,7 @@ export class Turns<D extends string | Buffer> {
         if (step.error !== null) throw step.error;
       }
     } finally {
+      this.contents.discard();
       await this.device.handle.close();
       this.#isClosed = true;
     }

@@ -36,6 +36,9 @@ export function endpoint(address: unknown, family: number, operation: string): E
     throw new TypeError(`${operation} wants ${wanted}, not ${describe(address)}.`);
   }
   const [host, port, flowinfo = 0, scopeid = 0] = Array.isArray(address) ? (address as unknown[]) : [];
+  if (typeof host === 'string' && typeof port === 'string') {
+    throw new TypeError(`${operation} wants a number as port, not ${describe(port)}.`);
+  }
   if (typeof host !== 'string' || typeof port !== 'number') {
     throw new TypeError(`${operation} wants an address such as ['127.0.0.1', 25000], not ${show(address)}.`);
   }
@@ -57,10 +60,11 @@ function show(value: unknown): string {
 }
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+const IPV6 = /^(?=.*:.*:)[\da-f:.]+(?:%.+)?$/i;
 
 /** 4 or 6 for what looks like a literal of that kind, else 0. */
 export function literalKind(host: string): 0 | 4 | 6 {
-  if (host.includes(':')) return 6;
+  if (IPV6.test(host)) return 6;
   return IPV4.test(host) ? 4 : 0;
 }
 

@@ -1,19 +1,31 @@
 /*
  * Bytes that have been received and not yet been read: in at one end as they come, out at the other
  * by number or by line. Knows nothing of where they come from.
+ *
+ * A sender may let them drip. So small chunks are gathered into larger ones: a Buffer of two bytes takes as much memory as one
+ * of a hundred. And the chunks that have been read leave the list in batches, however long it gets.
  */
 import { Buffer } from 'node:buffer';
 
 const NEWLINE = 10;
 const EMPTY = Buffer.alloc(0);
 
+/** Chunks smaller than this are gathered, into one of up to so many bytes. */
+const SMALL = 256;
+const GATHERED = 4096;
+/** So many chunks that have been read may stay in the list. */
+const BATCH = 256;
+
 export class ByteQueue {
   #chunks: Buffer[] = [];
-  /** Where the unread part of the first chunk begins. */
+  /** The first chunk that has not been read, and where its unread part begins. */
+  #head = 0;
   #at = 0;
   #length = 0;
-  /** Leading chunks that are known to hold no newline, so that a long line is searched once. */
+  /** The first chunk not known to hold no newline, if it is behind the head: so that a long line is searched once. */
   #searched = 0;
+  /** Where small chunks are gathered: the last chunk is the beginning of it. Null if the last chunk came as it is. */
+  #room: Buffer | null = null;
 
   get length(): number {
     return this.#length;
@@ -22,18 +34,35 @@ export class ByteQueue {
   /** Adds a chunk, which from now on is the queue's. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
     this.#length += chunk.length;
+    if (chunk.length < SMALL && this.#chunks.length > 0 && this.#gather(chunk)) return;
+    this.#room = null;
+    this.#chunks.push(chunk);
+  }
+
+  /** Adds a chunk to the last one, if that is small. */
+  #gather(chunk: Buffer): boolean {
+    const place = this.#chunks.length - 1;
+    const last = this.#chunks[place] as Buffer;
+    const length = last.length + chunk.length;
+    if ((this.#room === null && last.length >= SMALL) || length > GATHERED) return false;
+    if (this.#room === null || length > this.#room.length) {
+      this.#room = Buffer.allocUnsafe(Math.min(2 * length, GATHERED));
+      this.#room.set(last);
+    }
+    this.#room.set(chunk, last.length);
+    this.#chunks[place] = this.#room.subarray(0, length);
+    this.#searched = Math.min(this.#searched, place);
+    return true;
   }
 
   /** Takes up to `limit` bytes. */
   take(limit: number): Buffer {
     if (limit >= this.#length) return this.takeAll();
     if (limit === 0) return EMPTY;
-    const first = this.#chunks[0] as Buffer;
+    const first = this.#chunks[this.#head] as Buffer;
     if (first.length - this.#at > limit) {
       this.#length -= limit;
-      this.#searched = 0;
       const begin = this.#at;
       this.#at += limit;
       // A copy: whoever keeps a few bytes must not keep the chunk they came in.
@@ -46,72 +75,81 @@ export class ByteQueue {
 
   /** A copy of everything; nothing is taken. */
   peekAll(): Buffer {
-    const [first, ...others] = this.#chunks;
-    return first === undefined ? EMPTY : Buffer.concat([first.subarray(this.#at), ...others]);
+    return this.#length === 0 ? EMPTY : Buffer.concat(this.#unread(), this.#length);
   }
 
   /** Takes everything. */
   takeAll(): Buffer {
     if (this.#length === 0) return EMPTY;
-    const [first] = this.#chunks as [Buffer];
-    const rest = this.#at === 0 ? first : first.subarray(this.#at);
-    const all =
-      this.#chunks.length === 1 ? rest : Buffer.concat([rest, ...this.#chunks.slice(1)], this.#length);
+    const unread = this.#unread();
+    const all = unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread, this.#length);
     this.#chunks = [];
-    this.#at = this.#length = this.#searched = 0;
+    this.#head = this.#at = this.#length = this.#searched = 0;
     return all;
+  }
+
+  #unread(): Buffer[] {
+    const unread = this.#chunks.slice(this.#head);
+    if (this.#at > 0) unread[0] = (unread[0] as Buffer).subarray(this.#at);
+    return unread;
   }
 
   /** Takes what fits into `target`, and gives the number of bytes. */
   takeInto(target: Uint8Array): number {
     let filled = 0;
-    let whole = 0;
-    for (const chunk of this.#chunks) {
-      if (filled === target.length) break;
+    while (filled < target.length && this.#head < this.#chunks.length) {
+      const chunk = this.#chunks[this.#head] as Buffer;
       const part = chunk.subarray(this.#at, this.#at + target.length - filled);
       target.set(part, filled);
       filled += part.length;
       this.#at += part.length;
-      if (this.#at < chunk.length) break;
-      this.#at = 0;
-      whole++;
+      if (this.#at === chunk.length) this.#drop();
     }
-    if (whole > 0) this.#chunks.splice(0, whole);
     this.#length -= filled;
-    this.#searched = 0;
     return filled;
+  }
+
+  /** The first chunk has been read. */
+  #drop(): void {
+    this.#at = 0;
+    this.#chunks[this.#head++] = EMPTY;
+    if (this.#head < this.#chunks.length && (this.#head < BATCH || 2 * this.#head < this.#chunks.length))
+      return;
+    this.#chunks.splice(0, this.#head);
+    this.#searched = Math.max(0, this.#searched - this.#head);
+    this.#head = 0;
   }
 
   /** Takes a line with its newline, or the first `limit` bytes of a longer one; null if there is none yet. */
   takeLine(limit = Number.POSITIVE_INFINITY): Buffer | null {
-    const first = this.#chunks[0];
+    const first = this.#chunks[this.#head];
     if (first === undefined) return null;
     if (limit !== Number.POSITIVE_INFINITY) return this.#takeShortLine(limit);
-    if (this.#searched === 0) {
+    if (this.#searched <= this.#head) {
       const end = first.indexOf(NEWLINE, this.#at) + 1;
       if (end > 0) {
         const line = Buffer.from(first.subarray(this.#at, end));
         this.#length -= line.length;
         this.#at = end;
-        if (end === first.length) {
-          this.#chunks.shift();
-          this.#at = 0;
-        }
+        if (end === first.length) this.#drop();
         return line;
       }
-      this.#searched = 1;
+      this.#searched = this.#head + 1;
     }
     return this.#takeLongLine();
   }
 
   #takeShortLine(limit: number): Buffer | null {
     let before = 0;
-    for (const [i, chunk] of this.#chunks.entries()) {
-      const from = i === 0 ? this.#at : 0;
+    for (let i = this.#head; i < this.#chunks.length; i++) {
+      const chunk = this.#chunks[i] as Buffer;
+      const from = i === this.#head ? this.#at : 0;
       if (i >= this.#searched) {
-        const end = chunk.indexOf(NEWLINE, from) + 1;
-        if (end > 0) return this.take(Math.min(limit, before + end - from));
-        this.#searched = i + 1;
+        // No further than is asked for: the newline may be far away.
+        const part = chunk.subarray(0, Math.min(chunk.length, from + limit - before));
+        const end = part.indexOf(NEWLINE, from) + 1;
+        if (end > 0) return this.take(before + end - from);
+        if (part.length === chunk.length) this.#searched = i + 1;
       }
       before += chunk.length - from;
       if (before >= limit) return this.take(limit);
@@ -121,14 +159,12 @@ export class ByteQueue {
 
   /** A line that does not end in the first chunk. */
   #takeLongLine(): Buffer | null {
-    while (this.#searched < this.#chunks.length) {
+    for (; this.#searched < this.#chunks.length; this.#searched++) {
       const end = (this.#chunks[this.#searched] as Buffer).indexOf(NEWLINE) + 1;
-      if (end > 0) {
-        let length = end - this.#at;
-        for (let i = 0; i < this.#searched; i++) length += (this.#chunks[i] as Buffer).length;
-        return this.take(length);
-      }
-      this.#searched++;
+      if (end === 0) continue;
+      let length = end - this.#at;
+      for (let i = this.#head; i < this.#searched; i++) length += (this.#chunks[i] as Buffer).length;
+      return this.take(length);
     }
     return null;
   }

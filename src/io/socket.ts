@@ -7,7 +7,7 @@
 import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
-import { enter, enterComposite, fail, pass, refuse, refused } from '../traps.ts';
+import { enter, enterComposite, fail, handled, pass, refuse, refused } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
   bytesOf,
@@ -40,6 +40,7 @@ import { reading, writing } from './slot.ts';
 import { FileStream, SocketStream } from './stream.ts';
 import { closedError } from './system.ts';
 
+const EMPTY = Buffer.alloc(0);
 const RECV = 'Socket.recv()';
 const SENDALL = 'Socket.sendall()';
 const ACCEPT = 'Socket.accept()';
@@ -69,6 +70,7 @@ export class Socket implements AsyncDisposable {
   }
 
   #handle: Handle;
+  #stream: SocketStream | null = null;
 
   /**
    * @param sockobj a descriptor or one of Node's `net.Socket`, `tls.TLSSocket`, `net.Server`, `dgram.Socket`, which from now on is this object's
@@ -236,8 +238,8 @@ export class Socket implements AsyncDisposable {
       return writing(handle, operation, trySendto, bytes, flags, known);
     }
     if (enterComposite(operation) === null) return refused(operation);
-    return resolved(to, handle.family).then((known) =>
-      writing(handle, operation, trySendto, bytes, flags, known),
+    return handled(
+      resolved(to, handle.family).then((known) => writing(handle, operation, trySendto, bytes, flags, known)),
     );
   }
 
@@ -294,7 +296,7 @@ export class Socket implements AsyncDisposable {
     endpoint(address, this.#handle.family, CONNECT);
     if (enterComposite(CONNECT) === null) return refused(CONNECT);
     if (this.#handle.hasWriter) return this.#handle.writer.busy(CONNECT);
-    return connectTo(this.#handle, address, CONNECT);
+    return handled(connectTo(this.#handle, address, CONNECT));
   }
 
   /**
@@ -304,7 +306,7 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   connectEx(address: Address): Promise<number> {
-    return this.connect(address).then(() => 0, errorNumber);
+    return handled(this.connect(address).then(() => 0, errorNumber));
   }
 
   /**
@@ -392,6 +394,7 @@ export class Socket implements AsyncDisposable {
   /** @internal From now on this object stands for another handle: the one that speaks TLS over its own. */
   become(handle: Handle): void {
     this.#handle = handle;
+    this.#stream = null;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -444,7 +447,7 @@ export class Socket implements AsyncDisposable {
   }
 
   /**
-   * The socket as a stream of bytes and lines. Closing the stream closes the socket. Does not block.
+   * The socket as a stream of bytes and lines, always the same one. Closing the stream closes the socket. Does not block.
    *
    * Beware: what the stream has read ahead is no longer in the socket.
    * @see Reference manual, "Socket"
@@ -452,7 +455,13 @@ export class Socket implements AsyncDisposable {
    * for await (const line of client.asStream()) console.log(String(line));
    */
   asStream(): SocketStream {
-    return new SocketStream(this.#handle);
+    this.#stream ??= new SocketStream(this.#handle);
+    return this.#stream;
+  }
+
+  /** @internal What its stream has received and nobody has read: it is no longer in the stream then. */
+  takeUnread(): Buffer {
+    return this.#stream?.takeUnread() ?? EMPTY;
   }
 
   /**

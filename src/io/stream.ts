@@ -7,7 +7,7 @@
 
 import { describe, isIterable } from '../base/callable.ts';
 import { AsyncOnlyError, EOFError, SyncIOError } from '../errors.ts';
-import { enter, enterComposite, pass, refused, type TaskRecord } from '../traps.ts';
+import { enter, enterComposite, handled, pass, refused, type TaskRecord } from '../traps.ts';
 import type { Address } from './address.ts';
 import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
 import { Blocking } from './blocking.ts';
@@ -257,7 +257,7 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
     if (!isIterable(lines))
       throw new TypeError(`Stream.writelines() wants something to iterate over, not ${describe(lines)}.`);
     if (enterComposite('Stream.writelines()') === null) return refused('Stream.writelines()');
-    return this.#writelines(lines);
+    return handled(this.#writelines(lines));
   }
 
   async #writelines(lines: Iterable<Data> | AsyncIterable<Data>): Promise<void> {
@@ -318,6 +318,11 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   /** @internal How many bytes have been received that nobody has read. */
   get unread(): number {
     return this.#bytes.length;
+  }
+
+  /** @internal Takes what has been received that nobody has read. */
+  takeUnread(): Buffer {
+    return this.#bytes.takeAll();
   }
 
   /** The descriptor; -1 once the stream is closed. */

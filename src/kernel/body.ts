@@ -2,6 +2,7 @@
  * The body of a task: the user's function, from the task's first turn to its end.
  */
 
+import { explained } from '../base/unbound.ts';
 import { becomeTask, callingTask } from './context.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -11,14 +12,20 @@ export function start(record: TaskRecord): void {
   const { fn } = record;
   const args = record.args as never[];
   record.args = null;
-  let outcome: unknown;
+  let outcome: Promise<unknown>;
   try {
-    outcome = fn(...args);
+    outcome = Promise.resolve(fn(...args));
+    if (outcome.then !== Promise.prototype.then) outcome = ordinary(outcome);
   } catch (error) {
     // swallows: nothing; whatever ended the task, CancelledError included, is its outcome.
-    return record.core.terminate(record, true, error);
+    return record.core.terminate(record, true, explained(error, fn));
   }
-  void Promise.resolve(outcome).then(succeeded, failed);
+  void outcome.then(succeeded, failed);
+}
+
+/** For a promise with a then() of its own, which may throw there, or call back from another task. */
+function ordinary(strange: Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve) => resolve(strange));
 }
 
 // These find their task by the context they run in, and so are not made anew for each.
@@ -29,5 +36,5 @@ function succeeded(value: unknown): void {
 
 function failed(error: unknown): void {
   const record = callingTask() as TaskRecord;
-  record.core.terminate(record, true, error);
+  record.core.terminate(record, true, explained(error, record.fn));
 }

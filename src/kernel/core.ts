@@ -21,6 +21,7 @@
 import type { Activation } from '../activation.ts';
 import type { AnyFunction } from '../base/callable.ts';
 import { type Logger, stderrLogger } from '../base/logger.ts';
+import { nextTick, nextTurn } from '../base/loop.ts';
 import { captureStack, comesOutAt, comesOutHere } from '../base/stack.ts';
 import { TaskError } from '../errors.ts';
 import { Alarm } from './alarm.ts';
@@ -353,7 +354,7 @@ export class Core {
   }
 
   readonly #behindMicrotasks = (): void => {
-    process.nextTick(this.#onDrained);
+    nextTick(this.#onDrained);
   };
 
   readonly #onDrained = (): void => {
@@ -380,7 +381,7 @@ export class Core {
     pause();
     if (this.#breathing) return;
     this.#breathing = true;
-    setImmediate(this.#onBreath);
+    nextTurn(this.#onBreath);
   }
 
   readonly #onBreath = (): void => {

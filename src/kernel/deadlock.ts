@@ -3,6 +3,7 @@
  * says so by being about to exit; a clock for tests can be sure of it sooner.
  */
 
+import { nextTurn } from '../base/loop.ts';
 import { DeadlockError, TaskCancelled } from '../errors.ts';
 import type { Core } from './core.ts';
 import { taskTable } from './reports.ts';
@@ -15,7 +16,7 @@ function beforeExit(): void {
   let progress = false;
   for (const watch of [...watching]) progress = watch.declare() || progress;
   // Node asks again only if its loop has had something to do.
-  if (progress) setImmediate(() => {});
+  if (progress) nextTurn(() => {});
 }
 
 export class DeadlockWatch {

@@ -3,6 +3,9 @@
  * them. Whoever awaits them gets the error all the same.
  */
 
+import { callingTask } from './context.ts';
+import { misusedBy } from './reports.ts';
+
 const nothing = () => {};
 const SETTLED = Promise.resolve();
 
@@ -24,6 +27,9 @@ export function refuse(error: unknown): Promise<never> {
 export function composite<T>(promise: Promise<T>): Promise<T> {
   const result = new Promise<T>((resolve, reject) => {
     promise.then(resolve, (error) => {
+      const task = callingTask();
+      // Nobody may be there to hear that its own task has cut it short.
+      if (task !== undefined && misusedBy(error) === task) task.core.reports.cutShort(task, error);
       reject(error);
       void handled(result);
     });

@@ -42,6 +42,17 @@ export class Reports {
     );
   }
 
+  /** An operation made of several, because the task did something else meanwhile, or ended. */
+  cutShort(record: TaskRecord, error: unknown): void {
+    misuses.delete(error as Error);
+    logTo(
+      this.logger,
+      'warn',
+      `${title(record)} began an operation that was cut short by what it did next. If it was not awaited, write await in front of it.\n` +
+        errorText(error),
+    );
+  }
+
   swallowed(record: TaskRecord, seconds: number): void {
     const held =
       record.state === 'PROMISE_WAIT'
@@ -108,22 +119,37 @@ function isCancellation(outcome: unknown): boolean {
   }
 }
 
+/** The errors of those who do two things at once, or go on after their end, and whose they are. */
+const misuses = new WeakMap<Error, TaskRecord>();
+
+function misuse<E extends Error>(record: TaskRecord, error: E): E {
+  misuses.set(error, record);
+  return error;
+}
+
+/** Whose misuse this error tells of, if nobody has been told yet. */
+export function misusedBy(error: unknown): TaskRecord | undefined {
+  return misuses.get(error as Error);
+}
+
 /** For an operation on behalf of a task that is over. */
 export function finishedError(record: TaskRecord, operation: string): RuntimeError {
-  return new RuntimeError(
+  const error = new RuntimeError(
     `${operation} was called on behalf of ${title(record)}, which has ended. ` +
       'Whatever outlives a task needs a task of its own: spawn() it.',
   );
+  return misuse(record, error);
 }
 
 /** For a second operation while the first still waits. */
 export function busyError(record: TaskRecord, operation: string): TaskBusyError {
   const first = record.operation === '' ? 'an earlier operation' : record.operation;
-  return new TaskBusyError(
+  const error = new TaskBusyError(
     `${title(record)} called ${operation} while its ${first} was still waiting.${began(record)} ` +
       'A task does one blocking operation at a time: write await in front of the first, ' +
       'or give each a task of its own with gather([...]) or a TaskGroup.',
   );
+  return misuse(record, error);
 }
 
 /** How a task is called in messages. */

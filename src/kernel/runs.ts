@@ -4,6 +4,7 @@
  */
 
 import type { AnyFunction } from '../base/callable.ts';
+import { nextTurn } from '../base/loop.ts';
 import { TaskCancelled } from '../errors.ts';
 import { prepareContext } from './context.ts';
 import type { Core } from './core.ts';
@@ -50,7 +51,7 @@ export class Runs {
   /** One scheduling cycle: I/O and timers that are due, then one step of each task that is ready. */
   async cycle(): Promise<void> {
     prepareContext();
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => nextTurn(resolve));
     await this.#core.beginCycle();
   }
 

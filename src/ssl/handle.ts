@@ -51,14 +51,17 @@ export class TlsHandle extends PortableHandle {
   /**
    * Begins to shake hands.
    * @param plain the connection, which is closed as a handle
+   * @param received what has come over it already
    * @throws an Error with a code such as `EBADF` if it is none
    */
-  constructor(plain: Handle, side: Side) {
+  constructor(plain: Handle, side: Side, received: Buffer) {
     super(plain.family, plain.type, plain.proto);
     this.#fd = plain instanceof PortableHandle ? -1 : plain.fileno();
     this.#local = known(() => plain.getsockname());
     this.#remote = known(() => plain.getpeername());
-    this.#handshake = new Handshake(plain.surrender(), side, {
+    const raw = plain.surrender();
+    if (received.length > 0) raw.unshift(received);
+    this.#handshake = new Handshake(raw, side, {
       secured: this.#onSecure,
       failed: (error) => this.#fail(error),
       complained: this.#onError,

@@ -59,15 +59,19 @@ export class SSLSocket extends Socket {
   #tls: TlsHandle | null = null;
   #context: Context;
 
-  /** @internal Over a connection, if `connected`; else what is accepted or connected later speaks TLS. */
-  constructor(plain: Handle, plan: Plan, connected: boolean) {
+  /**
+   * @internal
+   * @param received what has been received of a connection already; null if there is none: what is accepted or connected later
+   * speaks TLS
+   */
+  constructor(plain: Handle, plan: Plan, received: Buffer | null) {
     super(plain);
     this.#plan = plan;
     this.#context = plan.context;
-    if (connected) this.#begin(plain);
+    if (received !== null) this.#begin(plain, received);
   }
 
-  #begin(plain: Handle): void {
+  #begin(plain: Handle, received: Buffer): void {
     const { context, serverSide, hostname, alpnProtocols } = this.#plan;
     const terms = context.terms(serverSide);
     const side: Side = {
@@ -78,7 +82,7 @@ export class SSLSocket extends Socket {
       serverNameHook: serverSide ? context.serverNameHook(this) : null,
       limit: serverSide ? context.handshakeTimeout : null,
     };
-    this.#tls = new TlsHandle(plain, side);
+    this.#tls = new TlsHandle(plain, side, received);
     this.become(this.#tls);
   }
 
@@ -110,7 +114,7 @@ export class SSLSocket extends Socket {
 
   async #connected(connecting: Promise<void>): Promise<void> {
     await connecting;
-    this.#begin(this.readiness as Handle);
+    this.#begin(this.readiness as Handle, this.takeUnread());
     if (this.#plan.handshake) await this.doHandshake();
   }
 
@@ -244,7 +248,7 @@ export function planOf(context: Context, options: WrapOptions, operation: string
 /** Puts TLS on a connection; the handshake has only begun. If that fails, the connection is closed. */
 export function secured(plain: Socket, plan: Plan): SSLSocket {
   try {
-    return new SSLSocket(plain.readiness as Handle, plan, true);
+    return new SSLSocket(plain.readiness as Handle, plan, plain.takeUnread());
   } catch (error) {
     plain.closeNow();
     throw error;
@@ -286,7 +290,7 @@ export function wrap(
         `${operation}: this socket listens, and so is a server’s. Write { serverSide: true }.`,
       );
     }
-    ssl = connected ? secured(plain, plan) : new SSLSocket(plain.readiness as Handle, plan, false);
+    ssl = connected ? secured(plain, plan) : new SSLSocket(plain.readiness as Handle, plan, null);
   } catch (error) {
     // swallows: nothing; operations reject.
     return fail(task, error);

@@ -2,6 +2,7 @@
  * Running a command to its end: `run()` and `checkOutput()`. Nothing of a process is left when they return or throw.
  */
 
+import { nextTurn } from '../base/loop.ts';
 import { CancelledError } from '../errors.ts';
 import type { Data } from '../io/attempts.ts';
 import type { FileStream } from '../io/stream.ts';
@@ -158,7 +159,7 @@ async function rest(stream: FileStream | null): Promise<Buffer[]> {
         chunks.push(chunk);
         turns = 0;
       }
-      await futureWait(new Promise((resolve) => setImmediate(resolve)));
+      await futureWait(new Promise<void>((resolve) => nextTurn(resolve)));
     }
   } catch (error) {
     // The caller has an error already; this one only says that there is no more to read.

@@ -7,6 +7,7 @@
  */
 
 import { describe } from '../base/callable.ts';
+import { clearRealTimeout, nextTurn, setRealTimeout } from '../base/loop.ts';
 import type { Clock } from '../run.ts';
 
 /** Options of `new VirtualClock()`. */
@@ -111,14 +112,14 @@ export class VirtualClock implements Clock {
     const look = (turns: number): void => {
       this.#timer = null;
       if (this.#changes !== before) this.#waitForQuiet();
-      else if (turns > 0) setImmediate(look, turns - 1);
+      else if (turns > 0) nextTurn(() => look(turns - 1));
       else this.#jump();
     };
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) clearRealTimeout(this.#timer);
     this.#timer = null;
     if (this.#patience > 0 && !this.#isDue())
-      this.#timer = setTimeout(look, this.#patience * 1000, QUIET_TURNS);
-    else setImmediate(look, QUIET_TURNS);
+      this.#timer = setRealTimeout(() => look(QUIET_TURNS), this.#patience * 1000);
+    else nextTurn(() => look(QUIET_TURNS));
   }
 
   #isDue(): boolean {

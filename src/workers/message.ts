@@ -30,6 +30,12 @@ export type Mark = 'buffer' | 'shared';
 /** What became of a call. */
 export type Reply = { readonly value: unknown; readonly isBuffer: boolean } | { readonly error: Envelope };
 
+/** What a process says before it ends by an error that nothing caught, and whether it was in the middle of a call. */
+export interface LastWords {
+  readonly lastWords: Envelope;
+  readonly isBusy: boolean;
+}
+
 /** The arguments again, on the other side. */
 export function unpackArguments({ args, marks }: CallMessage): readonly unknown[] {
   if (marks === null) return args;
@@ -37,6 +43,11 @@ export function unpackArguments({ args, marks }: CallMessage): readonly unknown[
     if (marks[i] === 'shared') return arrive(arg);
     return marks[i] === 'buffer' ? asBuffer(arg) : arg;
   });
+}
+
+/** What went wrong with a copy, so that another sentence can follow. */
+export function sentence(reason: string): string {
+  return /[.!?]$/.test(reason) ? reason : `${reason}.`;
 }
 
 /** A Buffer arrives as a Uint8Array. */

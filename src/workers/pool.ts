@@ -5,10 +5,12 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { Lineup } from '../base/lineup.ts';
+import { errorText } from '../base/stack.ts';
 import { EOFError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Call } from './call.ts';
-import type { Reply } from './message.ts';
+import { type Reply, sentence } from './message.ts';
 import type { Shipment } from './travel/shipment.ts';
 import type { Listener, PoolWorker } from './worker.ts';
 
@@ -27,12 +29,13 @@ export class Pool implements Listener {
   readonly #workers = new Set<PoolWorker>();
   /** Those with nothing to do; the one that was busy last is the first to be taken. */
   readonly #idle: PoolWorker[] = [];
-  readonly #waiting = new Set<Call>();
+  #waiting = new Lineup<Call>();
   /** The functions of which the last call was a quick one. */
   readonly #quick = new WeakSet<Shipment>();
   #impatience: NodeJS.Timeout | null = null;
   readonly #leaving = new Set<Promise<void>>();
   #sweeper: NodeJS.Timeout | null = null;
+  #refilling: NodeJS.Immediate | null = null;
   #closed = false;
 
   /** @param complain told of what happens to a worker while it does nothing */
@@ -118,10 +121,15 @@ export class Pool implements Listener {
 
   /** Calls that have not begun have their places again among those that wait. */
   #takeBack(calls: Call[]): void {
-    const all = [...calls, ...this.#waiting].sort((a, b) => a.nth - b.nth);
-    this.#waiting.clear();
-    for (const call of all) this.#waiting.add(call);
+    this.#lineUp(calls);
     this.#begin();
+  }
+
+  #lineUp(calls: Call[]): void {
+    if (calls.length === 0) return;
+    const all = [...calls, ...this.#waiting].sort((a, b) => a.nth - b.nth);
+    this.#waiting = new Lineup();
+    for (const call of all) this.#waiting.add(call);
   }
 
   /** Takes back what a worker has not begun, which may be all. */
@@ -153,6 +161,7 @@ export class Pool implements Listener {
     this.#closed = true;
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     if (this.#impatience !== null) clearTimeout(this.#impatience);
+    if (this.#refilling !== null) clearImmediate(this.#refilling);
     for (const worker of [...this.#workers]) this.#dismiss(worker);
     // A thread that is caught in a native call goes when that is over; nobody is to wait for that.
     let patience: NodeJS.Timeout | undefined;
@@ -164,7 +173,9 @@ export class Pool implements Listener {
   }
 
   #more(): PoolWorker | null {
-    if (this.#workers.size >= Math.max(1, this.#limit())) return null;
+    const limit = Math.max(1, this.#limit());
+    // Those that are leaving take up room, too; but one that is caught in a native call may never go.
+    if (this.#workers.size >= limit || this.#workers.size + this.#leaving.size >= 2 * limit) return null;
     const worker = outsideTasks(() => this.#start(this));
     this.#workers.add(worker);
     return worker;
@@ -195,7 +206,7 @@ export class Pool implements Listener {
   /** A worker that has nothing to do any more. */
   #free(worker: PoolWorker): void {
     if (!this.#workers.has(worker)) return;
-    for (const call of this.#waiting) {
+    for (let call = this.#waiting.first; call !== undefined; call = this.#waiting.first) {
       if (worker.calls.length > 0 && !(hasRoom(worker) && this.#mayWait(call))) break;
       this.#waiting.delete(call);
       this.#giveOrFail(worker, call);
@@ -233,7 +244,10 @@ export class Pool implements Listener {
 
   #dismiss(worker: PoolWorker): void {
     this.#forget(worker);
-    const leaving = worker.kill().then(() => void this.#leaving.delete(leaving));
+    const leaving = worker.kill().then(() => {
+      this.#leaving.delete(leaving);
+      if (this.#waiting.size > 0) this.#refillSoon();
+    });
     this.#leaving.add(leaving);
   }
 
@@ -248,9 +262,20 @@ export class Pool implements Listener {
       const back = this.#recall(worker);
       worker.hear();
       if (worker.calls[0] === call) this.#dismiss(worker);
-      this.#refill(back.filter((it) => it !== call));
+      this.#lineUp(back.filter((it) => it !== call));
+      this.#refillSoon();
       return;
     }
+  }
+
+  /** Those who wait are often cancelled together with those who have a worker: they shall not be given one first. */
+  #refillSoon(): void {
+    this.#refilling ??= outsideTasks(() =>
+      setImmediate(() => {
+        this.#refilling = null;
+        this.#refill([]);
+      }),
+    );
   }
 
   /** A worker has gone: those who wait may have another, and one is kept warm. */
@@ -291,8 +316,10 @@ export class Pool implements Listener {
     // One that cannot even be started must not be started again and again for the same call; and what was moved is lost.
     const mustFail = !worker.isProven || back[0]?.isMoving === true;
     const call = worker.calls[0] ?? (mustFail ? back.shift() : undefined);
-    if (call === undefined) this.#complain(`A worker ${worker.kind} ${how} while it had nothing to do.`);
-    else if (call.isWanted) {
+    if (call === undefined) {
+      const what = cause === undefined ? '.' : `: ${errorText(cause)}`;
+      this.#complain(`A worker ${worker.kind} ${how} while it had nothing to do${what}`);
+    } else if (call.isWanted) {
       call.fail(new EOFError(`The worker ${worker.kind} ${how} while it ran ${call.name}.`, { cause }));
     }
     if (call !== undefined || worker.isProven) this.#refill(back);
@@ -313,8 +340,13 @@ function leastBusy(workers: PoolWorker[]): PoolWorker | null {
 }
 
 function notSent(call: Call, error: unknown): TypeError {
+  const { message } = error as Error;
+  // Its code and class are not the same in all versions of Node.
+  const remedy = message.includes('transferList')
+    ? 'Move it: runInThread({ transfer: [it] }, fn, it).'
+    : 'Pass plain data.';
   return new TypeError(
-    `An argument of ${call.name} cannot be copied to where it should run: ${(error as Error).message} Pass plain data.`,
+    `An argument of ${call.name} cannot be copied to where it should run: ${sentence(message)} ${remedy}`,
     { cause: error },
   );
 }

@@ -6,8 +6,9 @@ import type { ChildProcess } from 'node:child_process';
 import { Lookout, MOMENT_OF_PROCESSES } from '../base/lookout.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Call } from './call.ts';
+import { openEnvelope } from './envelope.ts';
 import { farScript, nodeOptions } from './far/script.ts';
-import type { Reply } from './message.ts';
+import type { LastWords, Reply } from './message.ts';
 import { mainScript } from './travel/main-script.ts';
 import { type Listener, PoolWorker } from './worker.ts';
 
@@ -29,6 +30,8 @@ export class ProcessWorker extends PoolWorker {
   #ready = false;
   #first: Call | null = null;
   #error: unknown;
+  /** What it was sent it has not begun, and will not. */
+  #isIdle = false;
   readonly #listener: Listener;
 
   constructor(listener: Listener) {
@@ -46,7 +49,10 @@ export class ProcessWorker extends PoolWorker {
     if (alive.size === 0) process.on('exit', killAll);
     alive.add(child);
     if (child.pid !== undefined) child.send(farScript('call'), () => {});
-    child.on('message', (reply: Reply) => this.#hear(reply));
+    child.on('message', (said: Reply | LastWords) => {
+      if ('lastWords' in said) this.#fail(said);
+      else this.#hear(said);
+    });
     child.on('error', (error) => {
       this.#error = error;
     });
@@ -57,8 +63,15 @@ export class ProcessWorker extends PoolWorker {
         resolve();
         listener.ended(this, how, this.#error);
       };
-      child.on('exit', (code, signal) =>
-        over(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`),
+      // Behind its last words.
+      child.on('close', (code, signal) =>
+        over(
+          signal !== null
+            ? `was ended by ${signal}`
+            : this.#error === undefined
+              ? `ended with exit code ${code}`
+              : 'ended by an uncaught error',
+        ),
       );
       child.on('error', () => {
         if (child.pid === undefined) over('could not be started');
@@ -71,6 +84,11 @@ export class ProcessWorker extends PoolWorker {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  #fail({ lastWords, isBusy }: LastWords): void {
+    this.#error = openEnvelope(lastWords);
+    this.#isIdle = !isBusy;
   }
 
   #hear(reply: Reply): void {
@@ -109,9 +127,9 @@ export class ProcessWorker extends PoolWorker {
   /** Its messages come as events only. */
   hear(): void {}
 
-  /** It is sent one call at a time, which it may have begun. */
+  /** It is sent one call at a time, which it may have begun unless it says otherwise. */
   protected halt(): number {
-    return this.calls.length;
+    return this.#isIdle ? 0 : this.calls.length;
   }
 
   async kill(): Promise<void> {

@@ -1,26 +1,16 @@
-// The dashboard in a real browser: headless Chromium, found by CHROMIUM or at the usual places. With CURIO_SCREENSHOTS the
-// pictures of docs/ are taken anew.
+// The dashboard in a real browser. With CURIO_SCREENSHOTS the pictures of docs/ are taken anew.
 
-import { existsSync } from 'node:fs';
 import { Event, Lock, Queue, run, Semaphore, sleep, spawn, type Task, TaskGroup, timeoutAfter } from 'curio';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { serveDashboard } from '../../src/cli/dashboard/server.ts';
+import { startBrowser } from '../kit/chromium.ts';
 import { type Here, linkToHere } from '../kit/looking.ts';
 import { recorder } from '../kit/recorder.ts';
 
-const executablePath = [
-  process.env.CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path));
-
 let browser: Browser;
 beforeAll(async () => {
-  if (executablePath === undefined)
-    throw new Error('No Chromium is here: apt-get install chromium, or set CHROMIUM.');
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  browser = await startBrowser();
 });
 afterAll(() => browser?.close());
 

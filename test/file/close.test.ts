@@ -1,10 +1,13 @@
 // close(): what it flushes, whom it wakes, and that it goes on to its end when nobody waits for it any more.
 
-import { closeSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, readFileSync, readSync, rmSync, symlinkSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CancelledError, gather, run, sleep, spawn, TaskError, TaskTimeout, timeoutAfter } from 'curio';
 import { type AsyncFile, aopen } from 'curio/file';
 import { cancelEverywhere, VirtualClock } from 'curio/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { program } from '../kit/child.ts';
 import { recorder } from '../kit/recorder.ts';
 import { allClosed, makeFolder, openFiles } from './folder.ts';
 
@@ -260,5 +263,29 @@ test('a file whose directory is gone is read and written to its end', async () =
     await file.seek(0);
     expect(await file.read()).toBe('text');
     await expect(aopen(`${inner}/x`, 'w')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('a file that nobody closes', () => {
+  test.each([
+    ['end', 0],
+    ['exit', 3],
+    ['error', 1],
+  ])('is written when the process ends: %s', async (end, status) => {
+    const path = folder.file('old');
+    const { code } = await program('unclosed', { args: [path, end] });
+    expect(code).toBe(status);
+    expect(readFileSync(path, 'utf8')).toBe('first\nsecond\n');
+  });
+
+  test('and cannot be written then, is logged', async () => {
+    const folderOfTheFull = mkdtempSync(join(tmpdir(), 'curio-test-'));
+    onTestFinished(() => rmSync(folderOfTheFull, { recursive: true }));
+    const path = join(folderOfTheFull, 'full');
+    symlinkSync('/dev/full', path);
+    const { complaint } = await program('unclosed', { args: [path, 'late'] });
+    expect(complaint).toContain(
+      'curio error: A file that nobody closed could not be written at the end: Error: ENOSPC',
+    );
   });
 });

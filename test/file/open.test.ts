@@ -229,6 +229,9 @@ describe('bad arguments', () => {
       expect(() => wrong('x', 'r', { encoding: 8 })).toThrow(TypeError);
       expect(() => wrong('x', 'r', { newline: 10 })).toThrow(TypeError);
       expect(() => wrong('x', 'r', { errors: true })).toThrow(TypeError);
+      expect(() => wrong('x', 'w', { mode: 0o600 })).toThrow(
+        "aopen() has no option 'mode'. It knows encoding, newline, errors.",
+      );
     });
   });
 
@@ -272,6 +275,16 @@ describe('bad arguments', () => {
       });
     },
   );
+
+  test('windows-1252 has its quotation marks and its euro on every Node', async () => {
+    const path = folder.file(Buffer.from([0x93, 0x80, 0x9f, 0x81, 0x94, 0xe4]));
+    await run(async () => {
+      await using file = await aopen(path, 'r', { encoding: 'cp1252' });
+      expect(await file.read(1)).toBe('\u201c');
+      expect(await file.tell()).toBe(1);
+      expect(await file.read()).toBe('\u20ac\u0178\x81\u201d\xe4');
+    });
+  });
 
   test('outside a task it is refused', async () => {
     await expect(aopen(folder.file('x'))).rejects.toThrow(RuntimeError);

@@ -129,6 +129,56 @@ on('posix', 'bare descriptors', () => {
       }
     }));
 
+  test('one that is closed under the task that waits for it fails that task', () =>
+    run({ logger: recorder() }, async () => {
+      const [input, output] = pipe();
+      const [source, full] = pipe();
+      expect(() => {
+        for (;;) writeSync(full, Buffer.alloc(4096));
+      }).toThrow(/EAGAIN/);
+      const reader = await spawn(() => readWait(input));
+      const writer = await spawn(() => writeWait(full));
+      await sleep(0);
+      closeSync(input);
+      closeSync(full);
+      await expect(reader.join()).rejects.toMatchObject({ cause: { code: 'EBADF', syscall: 'read' } });
+      await expect(writer.join()).rejects.toMatchObject({ cause: { code: 'EBADF', syscall: 'write' } });
+      expect(await ioWaiting(input)).toEqual([null, null]);
+      closeSync(output);
+      closeSync(source);
+    }));
+
+  test('what now has the number of one that was closed under its waiter is another one', () =>
+    run({ logger: recorder() }, async () => {
+      const [input, output] = pipe();
+      const before = await spawn(() => readWait(input));
+      await sleep(0);
+      closeSync(input);
+      const [again, end] = pipe();
+      expect(again).toBe(input);
+      const after = await spawn(() => readWait(again));
+      await sleep(0);
+      expect(await ioWaiting(again)).toEqual([after, null]);
+      writeSync(end, 'x');
+      await after.join();
+      await expect(before.join()).rejects.toMatchObject({ cause: { code: 'EBADF' } });
+      for (const fd of [again, end, output]) closeSync(fd);
+    }));
+
+  test('the events of a copy are not those of the one that was closed', () =>
+    run({ logger: recorder() }, async () => {
+      const [input, output] = pipe();
+      const copy = posix.dup(input);
+      const waiter = await spawn(() => readWait(input));
+      await sleep(0);
+      closeSync(input);
+      writeSync(output, 'x');
+      await expect(waiter.join()).rejects.toMatchObject({ cause: { code: 'EBADF' } });
+      await readWait(copy);
+      closeSync(copy);
+      closeSync(output);
+    }));
+
   test('a regular file is always ready', () =>
     run(async () => {
       const folder = mkdtempSync(join(tmpdir(), 'curio-ready-'));

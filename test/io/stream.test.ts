@@ -353,6 +353,16 @@ onEachDriver('streams', (driver) => {
       await b.close();
     }));
 
+  test('a socket has one stream: asked for again, it still has what was read ahead', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      await a.sendall('header\n\nbody');
+      for await (const line of b.asStream()) if (String(line) === '\n') break;
+      expect(String(await b.asStream().readExactly(4))).toBe('body');
+      await a.close();
+      await b.close();
+    }));
+
   test('makefile gives a binary stream whose closing leaves the socket open', () =>
     run(async () => {
       const [a, b] = await connectedPair();

@@ -1,6 +1,7 @@
 // One blocking operation a task: a forgotten await, or Promise.all over operations, is an error at the second call; and an
 // operation that still waits when its task ends is withdrawn, so that nothing is lost to it.
 
+import { PassThrough } from 'node:stream';
 import {
   abortable,
   Condition,
@@ -8,9 +9,12 @@ import {
   Event,
   gather,
   Lock,
+  openConnection,
+  openUnixConnection,
   Queue,
   type RuntimeError,
   run,
+  runInThread,
   Semaphore,
   SignalQueue,
   sleep,
@@ -20,10 +24,15 @@ import {
   TaskError,
   TaskGroup,
   taskGroup,
+  tcpServer,
   timeoutAfter,
   UniversalQueue,
+  unixServer,
   wait,
 } from 'curio';
+import { aopen } from 'curio/file';
+import { FileStream } from 'curio/io';
+import { createConnection, getfqdn, socket } from 'curio/socket';
 import { VirtualClock } from 'curio/testing';
 import { describe, expect, test } from 'vitest';
 import { recorder } from '../kit/recorder.ts';
@@ -433,5 +442,74 @@ describe('an operation on behalf of a task that has ended', () => {
       expect(error.code).toBe('ERR_CURIO_RUNTIME');
       expect(error.message).toMatch(/Task\(id=\d+, name='gone'\), which has ended.*spawn\(\)/);
     }
+  });
+});
+
+describe('an operation made of several that nobody awaits', () => {
+  const forgotten: Record<string, () => Promise<unknown>> = {
+    'gather()': () => gather([() => sleep(1), () => sleep(1)]),
+    'taskGroup()': () => taskGroup((group) => group.spawn(sleep, 1)),
+    'runInThread()': () => runInThread(() => 1),
+    'openConnection()': () => openConnection('127.0.0.1', 1),
+    'openUnixConnection()': () => openUnixConnection('/nonexistent'),
+    'tcpServer()': () => tcpServer('127.0.0.1', 0, () => {}),
+    'unixServer()': () => unixServer('/nonexistent/socket', () => {}),
+    'createConnection()': () => createConnection(['127.0.0.1', 1]),
+    'getfqdn()': () => getfqdn('localhost'),
+    'Socket.connect()': () => socket().connect(['localhost', 1]),
+    'Socket.connectEx()': () => socket().connectEx(['localhost', 1]),
+    'Stream.writelines()': () => new FileStream(new PassThrough()).writelines(['a', 'b']),
+    'AsyncFile.writelines()': async () => {
+      const file = await aopen('/dev/null', 'w');
+      void file.writelines(['a', 'b']);
+    },
+  };
+  for (const [name, operation] of Object.entries(forgotten)) {
+    test(`ends no process when its task goes on with something else: ${name}`, async () => {
+      const options = { logger: recorder() };
+      await run(options, async () => {
+        void operation();
+        try {
+          await sleep(0.02);
+        } catch (error) {
+          // If it is this one that came too late.
+          expect(error).toBeInstanceOf(TaskBusyError);
+        }
+      });
+      // Unhandled rejections fail the whole test run; let one come out.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+  }
+
+  test('is reported when its task goes on with something else', async () => {
+    const options = quiet();
+    await run(options, async function hurried() {
+      void gather([() => sleep(1), () => sleep(1)]);
+      await sleep(5);
+    });
+    const warnings = options.logger.of('warn').filter((text) => text.includes('cut short'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("name='hurried'");
+    expect(warnings[0]).toContain('write await in front of it');
+    expect(warnings[0]).toContain('was still waiting');
+  });
+
+  test('is reported when its task ends', async () => {
+    const options = quiet();
+    await run(options, async function hurried() {
+      void gather([() => sleep(1), () => sleep(1)]);
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    const warnings = options.logger.of('warn').filter((text) => text.includes('cut short'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('which has ended');
+  });
+
+  test('says nothing of a misuse that happened in another task, and came out here', async () => {
+    const options = quiet();
+    await run(options, async () => {
+      await expect(gather([() => Promise.all([sleep(1), sleep(1)])])).rejects.toThrow(TaskBusyError);
+    });
+    expect(options.logger.of('warn').filter((text) => text.includes('cut short'))).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { openConnection, run, sleep, spawn } from 'curio';
 import { createConnection, socket } from 'curio/socket';
 import { createDefaultContext, SSLContext, SSLError } from 'curio/ssl';
 import { describe, expect, test } from 'vitest';
-import { onEachDriver } from '../kit/drivers.ts';
+import { connectedPair, onEachDriver } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
 import { answers, clientContext, echo, nodePlain, serverContext, tlsServer } from '../kit/tls.ts';
 import { thrownBy } from '../kit/virtual.ts';
@@ -137,6 +137,36 @@ onEachDriver('TLS', (_driver) => {
         await answers(sock);
         await sock.close();
         await server.join();
+      }));
+
+    test('goes on with what the socket’s stream has read ahead, for that is TLS', () =>
+      run(async () => {
+        const [plain, peer] = await connectedPair();
+        const client = await spawn(async () => {
+          await plain.sendall('STARTTLS\n');
+          await using sock = await clientContext().wrapSocket(plain, { serverHostname: 'localhost' });
+          await answers(sock);
+        });
+        // Now the client's greeting is there too.
+        await sleep(0.05);
+        const stream = peer.asStream();
+        expect(String(await stream.readline())).toBe('STARTTLS\n');
+        await using sock = await serverContext().wrapSocket(peer, { serverSide: true });
+        expect(sock.asStream() === stream).toBe(false);
+        await echo(sock);
+        await client.join();
+      }));
+
+    test('does not take for a message what somebody has slipped in before TLS began', () =>
+      run(quiet(), async () => {
+        const [plain, peer] = await connectedPair();
+        await plain.sendall('STARTTLS\nDELETE EVERYTHING\n');
+        expect(String(await peer.asStream().readline())).toBe('STARTTLS\n');
+        const client = await spawn(() => clientContext().wrapSocket(plain, { serverHostname: 'localhost' }));
+        expect(await thrownBy(serverContext().wrapSocket(peer, { serverSide: true }))).toBeInstanceOf(
+          SSLError,
+        );
+        await client.wait();
       }));
 
     test('works inside TLS', () =>

@@ -15,7 +15,7 @@ import {
   UniversalEvent,
 } from 'curio';
 import { VirtualClock } from 'curio/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -298,3 +298,43 @@ test('a task that fails while time stands still fails as ever', async () => {
 });
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+describe('the fake timers of a test', () => {
+  const fake = () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+  };
+
+  test('do not stop it', async () => {
+    fake();
+    const clock = new VirtualClock();
+    await run({ clock }, sleep, 3600);
+    expect(clock.now()).toBe(3600);
+  });
+
+  test('do not stop its patience', async () => {
+    fake();
+    const clock = new VirtualClock({ patience: 0.001 });
+    await run({ clock }, sleep, 3600);
+    expect(clock.now()).toBe(3600);
+  });
+
+  test('do not stop tasks that yield to each other', async () => {
+    fake();
+    await run(async () => {
+      const spinner = await spawn(async () => {
+        for (;;) await sleep(0);
+      });
+      await new Promise((resolve) => process.nextTick(resolve));
+      for (let i = 0; i < 5000; i++) await sleep(0);
+      await spinner.cancel();
+    });
+  });
+
+  test('let sleep() wait for them', async () => {
+    fake();
+    const woken = run(() => sleep(10));
+    await vi.advanceTimersByTimeAsync(10_001);
+    expect(await woken).toBeGreaterThan(0);
+  });
+});

@@ -21,6 +21,7 @@ import {
   Result,
   run,
   runInThread,
+  runServer,
   SignalEvent,
   SignalQueue,
   sleep,
@@ -29,12 +30,16 @@ import {
   TaskGroup,
   type TimeoutScope,
   taskGroup,
+  tcpServer,
   timeoutAfter,
+  unixServer,
   wait,
 } from 'curio';
 import { longblock, schedtrace } from 'curio/debug';
 import { awaitable, instantiateCoroutine } from 'curio/meta';
 import { SchedFIFO } from 'curio/sched';
+import type { Address, Socket } from 'curio/socket';
+import type { SSLContext, SSLSocket } from 'curio/ssl';
 import { futureWait, ioWaiting, schedulerWait } from 'curio/traps';
 import { expectTypeOf } from 'vitest';
 
@@ -266,6 +271,35 @@ export async function promises() {
   void wait(5);
   // @ts-expect-error a promise is not a function
   void abortable(add(1, 2));
+}
+
+export async function servers(ssl: SSLContext, sock: Socket) {
+  const plain = async (client: Socket) => client.sendall('x');
+  const secure = async (client: SSLSocket, _address: Address) => client.doHandshake();
+  await tcpServer('', 0, plain);
+  await tcpServer('', 0, plain, { ssl });
+  await tcpServer('', 0, secure, { ssl });
+  await tcpServer('', 0, (client) => expectTypeOf(client).toEqualTypeOf<Socket>());
+  await tcpServer('', 0, (client) => expectTypeOf(client).toEqualTypeOf<SSLSocket>(), { ssl });
+  // @ts-expect-error no ssl
+  await tcpServer('', 0, secure);
+  // @ts-expect-error no ssl
+  await tcpServer('', 0, secure, { backlog: 5 });
+
+  // Handed on to what calls them.
+  await run(tcpServer, '', 0, plain);
+  await run(tcpServer, '', 0, (client) => expectTypeOf(client).toEqualTypeOf<Socket>());
+  await run({ stacks: true }, tcpServer, '', 0, secure, { ssl, backlog: 5 });
+  await spawn(tcpServer, '', 0, secure, { ssl });
+  await spawn({ daemon: true }, unixServer, '/x', secure, { ssl });
+  await timeoutAfter(1, runServer, sock, secure, { ssl });
+  await new TaskGroup().spawn(runServer, sock, plain);
+  // @ts-expect-error no ssl
+  await spawn(unixServer, '/x', secure);
+  // @ts-expect-error a port is a number
+  await run(tcpServer, '', '0', plain);
+  // @ts-expect-error no such option
+  await run(tcpServer, '', 0, plain, { nonsense: 1 });
 }
 
 export function metaprogramming() {

@@ -22,6 +22,7 @@ import {
 import { moduleFunction } from 'curio/workers';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import { children, folder, note, stateOf, until } from '../kit/processes.ts';
+import { recorder } from '../kit/recorder.ts';
 
 const fib = (n: number): number => (n < 2 ? n : fib(n - 1) + fib(n - 2));
 
@@ -206,7 +207,28 @@ describe.each([
       ),
     );
     expect(error).toBeInstanceOf(EOFError);
-    if (name === 'runInThread') expect((error.cause as Error).message).toBe('stray');
+    expect((error.cause as Error).message).toBe('stray');
+  });
+
+  test('lets no call pay for an error that an earlier one has left behind', async () => {
+    const logger = recorder();
+    const results = await run({ logger }, async () => {
+      const all: unknown[] = [];
+      for (let round = 0; round < 10; round++) {
+        all.push(
+          await elsewhere(() => {
+            void Promise.reject(new Error('left behind'));
+            return 'gave';
+          }).catch((error: unknown) => (error as Error).constructor.name),
+        );
+        all.push(await elsewhere(() => 'innocent'));
+      }
+      return all;
+    });
+    expect(results.filter((_, i) => i % 2 === 1)).toEqual(Array(10).fill('innocent'));
+    // Who left it gets its own result or an error, and the log has the others.
+    for (const it of results.filter((_, i) => i % 2 === 0)) expect(['gave', 'EOFError']).toContain(it);
+    for (const text of logger.of('warn')) expect(text).toContain('nothing to do: Error: left behind');
   });
 
   test('cancelled, releases the task at once and ends the worker, also in an endless loop', async () => {
@@ -319,6 +341,26 @@ async function cancelAndJoin(task: { cancel(): Promise<void>; join(): Promise<un
 function setLimit(name: string, limit: number): void {
   workerLimits[name === 'runInThread' ? 'threads' : 'processes'] = limit;
 }
+
+test('what a function in a worker process sends to its parent is no answer to anybody', {
+  timeout: 60_000,
+}, async () => {
+  const results = await run(async () => [
+    await runInProcess(() => {
+      for (let i = 0; i < 3; i++) process.send?.({ value: 'forged', isBuffer: false });
+      return 'mine';
+    }),
+    await runInProcess(() => 'next'),
+  ]);
+  expect(results).toEqual(['mine', 'next']);
+});
+
+test('tells how to move what can only be moved', { timeout: 60_000 }, async () => {
+  const { port1 } = new MessageChannel();
+  const error = await run(() => failure(runInThread((port) => typeof port, port1)));
+  expect(error.message).toMatch(/transferList\. Move it: runInThread\(\{ transfer: \[it\] \}, fn, it\)\.$/);
+  port1.close();
+});
 
 test('spawn() starts a call elsewhere, and knows its type', () =>
   run(async () => {

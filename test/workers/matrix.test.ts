@@ -145,6 +145,23 @@ describe.concurrent('a program with workers runs', { timeout: 120_000 }, () => {
     expect(code).toBe(0);
   });
 
+  test('that is no file, but a module on the command line', async () => {
+    const where = folder();
+    writeFileSync(`${where}/package.json`, '{ "private": true }');
+    await install(where);
+    const program = `
+      import { run, runInProcess, runInThread, spawnThread } from 'curio';
+      await run(async () => {
+        const thread = await spawnThread(() => 'async thread');
+        console.log(await runInThread(() => 'thread'));
+        console.log(await runInProcess(() => 'process'));
+        console.log(await thread.join());
+      });`;
+    const { said, complaint } = await node(['--input-type=module', '-e', program], where);
+    expect(complaint).toBe('');
+    expect(said).toEqual(['thread', 'process', 'async thread']);
+  });
+
   test.each(['esm', 'cjs'] as const)('as one bundle: %s', async (format) => {
     const file = `${folder()}/bundle.${format === 'esm' ? 'mjs' : 'cjs'}`;
     await bundle(`${programs}workers.ts`, file, format);

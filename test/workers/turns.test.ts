@@ -97,6 +97,9 @@ const order = (fn: Shipment, name: string, options?: CallOptions): PaperCall => 
   return call;
 };
 
+/** A turn of the event loop. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 const namesOf = (worker: PaperWorker): unknown[] => worker.calls.map(({ args }) => args[0]);
 
 beforeEach(() => {
@@ -264,15 +267,51 @@ describe('A call that is cancelled', () => {
     expect(next.outcome).toBe('done');
   });
 
-  test('makes room for the next if there is a limit', () => {
+  test('makes room for the next if there is a limit', async () => {
     limit = 1;
     const call = order(unknown, 'a');
     const next = order(unknown, 'b');
     workers[0]!.begin();
     call.withdraw();
+    await turn();
     expect(workers.map(({ isKilled }) => isKilled)).toEqual([true, false]);
     workers[1]!.do();
     expect(next.outcome).toBe('done');
+  });
+
+  test('together with thousands that wait gives none of them a worker', async () => {
+    limit = 4;
+    const calls = Array.from({ length: 10_000 }, (_, k) => order(unknown, `${k}`));
+    for (const worker of workers) worker.begin();
+    for (const call of calls) call.withdraw();
+    await turn();
+    expect(workers.map(({ isKilled }) => isKilled)).toEqual([true, true, true, true, false]);
+    expect(pool.size).toBe(1);
+  });
+
+  test('whose worker does not go has another beside it, but not more and more of them', async () => {
+    limit = 2;
+    let go = () => {};
+    const gone = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    for (let round = 0; round < 10; round++) {
+      const calls = Array.from({ length: 5 }, (_, k) => order(unknown, `${k}`));
+      for (const worker of workers) {
+        worker.kill = () => gone;
+        if (worker.calls.length > 0) worker.begin();
+      }
+      for (const call of calls) call.withdraw();
+      await turn();
+    }
+    expect(workers).toHaveLength(4);
+    const last = order(unknown, 'last');
+    expect(workers).toHaveLength(4);
+    go();
+    await turn();
+    await turn();
+    workers.at(-1)!.do();
+    expect(last.outcome).toBe('done');
   });
 });
 

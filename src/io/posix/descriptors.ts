@@ -1,27 +1,52 @@
 /*
  * Waiting for bare descriptors that belong to somebody else: `readWait(fd)`. One is watched
- * only while a task waits, since nobody tells when its owner closes it and the
- * number is given to something else.
+ * only while a task waits. Epoll does not tell when its owner closes it and the
+ * number is given to something else, so that is looked at now and then.
  */
 
+import { fstatSync } from 'node:fs';
 import type { Readiness } from '../../readiness.ts';
+import { outsideTasks, type TaskRecord } from '../../traps.ts';
 import type { Direction } from '../driver.ts';
 import { HeldSlot } from '../held.ts';
+import { closedError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { INTEREST, POLLIN, POLLOUT, READING, WRITING } from './epoll.ts';
 import type { Poller, Watched } from './poller.ts';
 
-/** A waiting place that says when it is left. */
-class Place extends HeldSlot {
-  readonly #left: () => void;
+// How often, in milliseconds, somebody looks whether what tasks wait for has been closed.
+const ROUND = 100;
 
-  constructor(left: () => void) {
+// As it was when this was loaded: a test's made-up timers would have the rounds go on for ever.
+const every = setInterval;
+
+/** What the number stands for now; null if for nothing. */
+function meaning(fd: number): string | null {
+  try {
+    const { dev, ino } = fstatSync(fd);
+    return `${dev}:${ino}`;
+  } catch {
+    // swallows: that it is closed is the answer.
+    return null;
+  }
+}
+
+/** A waiting place that says when it is taken and left. */
+class Place extends HeldSlot {
+  readonly #descriptor: Descriptor;
+
+  constructor(descriptor: Descriptor) {
     super();
-    this.#left = left;
+    this.#descriptor = descriptor;
+  }
+
+  override add(record: TaskRecord): void {
+    super.add(record);
+    this.#descriptor.taken();
   }
 
   protected override left(): void {
-    this.#left();
+    this.#descriptor.left();
   }
 }
 
@@ -29,9 +54,11 @@ class Descriptor implements Readiness, Watched {
   readonly fd: number;
   readonly #home: Descriptors;
   readonly #posix: Posix;
-  readonly reader = new Place(() => this.#left());
-  readonly writer = new Place(() => this.#left());
+  readonly reader = new Place(this);
+  readonly writer = new Place(this);
   token = 0;
+  /** What the number stood for when the first task began to wait. */
+  #meaning: string | null = null;
 
   constructor(home: Descriptors, posix: Posix, fd: number) {
     this.#home = home;
@@ -40,18 +67,34 @@ class Descriptor implements Readiness, Watched {
   }
 
   event(mask: number): void {
+    // What has been closed here, but lives on in a copy, still has events.
+    if (this.failIfClosed()) return;
     if ((mask & READING) !== 0) this.reader.wake();
     if ((mask & WRITING) !== 0) this.writer.wake();
-    this.#left();
+    this.left();
+  }
+
+  /** Tells who waits that it has been closed, if it has. */
+  failIfClosed(): boolean {
+    if (this.#meaning === null || meaning(this.fd) === this.#meaning) return false;
+    this.reader.fail(closedError('read'));
+    this.writer.fail(closedError('write'));
+    return true;
   }
 
   poll(direction: Direction): boolean {
     const ready = this.#posix.poll(this.fd, direction === 'reader' ? POLLIN : POLLOUT, 0) !== 0;
-    if (ready) this.#left();
+    if (ready) this.left();
     return ready;
   }
 
-  #left(): void {
+  taken(): void {
+    if (this.#meaning !== null) return;
+    this.#meaning = meaning(this.fd);
+    this.#home.goRounds();
+  }
+
+  left(): void {
     if (this.reader.task === null && this.writer.task === null) this.#home.forget(this);
   }
 }
@@ -61,6 +104,7 @@ export class Descriptors {
   readonly #poller: Poller;
   readonly #isHandle: (fd: number) => boolean;
   readonly #known = new Map<number, Descriptor>();
+  #rounds: NodeJS.Timeout | null = null;
 
   /** @param isHandle whether a descriptor number now belongs to a socket of the driver's own */
   constructor(posix: Posix, poller: Poller, isHandle: (fd: number) => boolean) {
@@ -71,7 +115,8 @@ export class Descriptors {
 
   readiness(fd: number, create: boolean): Readiness | null {
     const known = this.#known.get(fd);
-    if (known !== undefined || !create) return known ?? null;
+    if (!create) return known ?? null;
+    if (known !== undefined && !known.failIfClosed()) return known;
     const descriptor = new Descriptor(this, this.#posix, fd);
     try {
       this.#poller.watch(fd, descriptor, INTEREST);
@@ -90,4 +135,16 @@ export class Descriptors {
     this.#poller.forget(descriptor);
     if (!this.#isHandle(descriptor.fd)) this.#posix.unwatch(descriptor.fd);
   }
+
+  /** Looks now and then whether what tasks wait for has been closed, as long as any waits. */
+  goRounds(): void {
+    this.#rounds ??= outsideTasks(() => every(this.#round, ROUND).unref());
+  }
+
+  readonly #round = (): void => {
+    for (const descriptor of this.#known.values()) descriptor.failIfClosed();
+    if (this.#known.size > 0 || this.#rounds === null) return;
+    clearInterval(this.#rounds);
+    this.#rounds = null;
+  };
 }

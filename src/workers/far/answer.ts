@@ -3,7 +3,7 @@
  */
 
 import { type Envelope, sealEnvelope } from '../envelope.ts';
-import { type CallMessage, type Reply, standingAlone, unpackArguments } from '../message.ts';
+import { type CallMessage, type Reply, sentence, standingAlone, unpackArguments } from '../message.ts';
 import type { Shipment } from '../travel/shipment.ts';
 import { known, unpack } from '../travel/unpack.ts';
 
@@ -63,7 +63,7 @@ function success(value: unknown): Reply {
 
 /** The reply in place of one that could not be copied. */
 export function unclonable(error: unknown, { name }: CallMessage): Reply {
-  const reason = (error as Error).message;
+  const reason = sentence((error as Error).message);
   return {
     error: sealEnvelope(
       new TypeError(`What ${name} returned cannot be copied to the caller: ${reason} Return plain data.`, {

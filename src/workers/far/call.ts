@@ -6,7 +6,8 @@ import { isMainThread, type MessagePort, receiveMessageOnPort, workerData } from
 import { looksOf } from '../../base/bell.ts';
 import { Lookout, MOMENT_OF_PROCESSES } from '../../base/lookout.ts';
 import { Patience } from '../../base/patience.ts';
-import { BEGUN, type CallMessage, type Reply, SENT } from '../message.ts';
+import { sealEnvelope } from '../envelope.ts';
+import { BEGUN, type CallMessage, type LastWords, type Reply, SENT } from '../message.ts';
 import { tellMainScript } from '../travel/main-script.ts';
 import { answer, unclonable } from './answer.ts';
 import { printAtOnce } from './console.ts';
@@ -82,7 +83,11 @@ function serveThread({ port, counts, main }: Outfit): void {
 }
 
 function serveProcess(): void {
-  const send = process.send!.bind(process) as (message: Reply) => boolean;
+  const send = process.send!.bind(process) as (message: Reply | LastWords) => boolean;
+  // What the function would send is no answer to a call.
+  process.send = undefined;
+  let isBusy = false;
+  process.on('uncaughtExceptionMonitor', (error) => void send({ lastWords: sealEnvelope(error), isBusy }));
   const lookout = new Lookout(MOMENT_OF_PROCESSES);
   const reply = (outcome: Reply, call: CallMessage): void => {
     try {
@@ -91,6 +96,7 @@ function serveProcess(): void {
       // swallows: nothing; the caller gets it instead of the value.
       send(unclonable(error, call));
     }
+    isBusy = false;
     // The next call may be about to come.
     lookout.asked();
   };
@@ -100,6 +106,7 @@ function serveProcess(): void {
   process.on('message', (call: CallMessage | { main: string | null }) => {
     if ('main' in call) return tellMainScript(call.main);
     lookout.heard();
+    isBusy = true;
     const outcome = answer(call);
     if (outcome instanceof Promise) void outcome.then((it) => reply(it, call));
     else reply(outcome, call);

@@ -11,7 +11,7 @@ const entries = {
   thread: '../../thread/far.ts',
 };
 
-/** A CommonJS script for `new Worker(script, { eval: true })`, or `node -e`. */
+/** A script for `new Worker(script, { eval: true })`, or `node -e`: CommonJS, or a module where `--input-type` says so. */
 export function farScript(entry: keyof typeof entries): string {
   return built?.(entry) ?? fromSource(new URL(entries[entry], ownUrl(import.meta.url)));
 }
@@ -22,7 +22,7 @@ function fromSource(file: URL): string {
   const path = JSON.stringify(fileURLToPath(file));
   return `import(${JSON.stringify(file.href)}).catch((error) => {
     if (error.code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error;
-    const load = require('node:module').createRequire(${path});
+    const load = process.getBuiltinModule('node:module').createRequire(${path});
     load('tsx/cjs/api').register();
     globalThis[Symbol.for('curio.sources')] = load;
     load(${path});
