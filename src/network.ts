@@ -394,9 +394,10 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
         await sleep(PATIENCE);
       }
     }
-  } finally {
+  } catch (error) {
     sock.closeNow();
-    await endAll(server, [...clients.keys()]);
+    await endAll(server, [...clients.keys()], error);
+    throw error;
   }
 }
 
@@ -433,11 +434,11 @@ function shown(address: Address): string {
   return Array.isArray(address) && address[1] > 0 ? `Client ${addressText(address)}` : 'A client';
 }
 
-/** Cancels tasks and waits until they have ended, whatever befalls the caller meanwhile. */
-async function endAll(caller: TaskRecord, tasks: TaskRecord[]): Promise<void> {
+/** Cancels tasks, because of `cause`, and waits until they have ended, whatever befalls the caller meanwhile. */
+async function endAll(caller: TaskRecord, tasks: TaskRecord[], cause: unknown): Promise<void> {
   shield(caller);
   try {
-    for (const task of tasks) requestCancel(task, TaskCancelled, caller);
+    for (const task of tasks) requestCancel(task, new TaskCancelled(undefined, { cause }), caller);
     for (const task of tasks) await (task as Task).wait();
   } finally {
     unshield(caller);

@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
+  type CancelledError,
+  currentTask,
   Event,
   openConnection,
   openUnixConnection,
@@ -135,6 +137,28 @@ onEachDriver('servers', () => {
       await server.cancel();
       expect(String(await drain(client))).toBe('going down');
       await expect(openConnection('127.0.0.1', port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await client.close();
+    }));
+
+  test('handlers are told that the server cancels them, and what has ended it', () =>
+    run(async () => {
+      const started = new Event();
+      let reason!: CancelledError;
+      const [server, port] = await serving(async (client: Socket) => {
+        await started.set();
+        try {
+          await client.recv(100);
+        } catch (error) {
+          reason = error as CancelledError;
+          throw error;
+        }
+      });
+      const client = await openConnection('127.0.0.1', port);
+      await started.wait();
+      await server.cancel();
+      expect(reason.requestedBy).toBe(server);
+      expect(reason.cause).toBe(server.exception);
+      expect((reason.cause as CancelledError).requestedBy).toBe(await currentTask());
       await client.close();
     }));
 
