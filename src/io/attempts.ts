@@ -85,18 +85,39 @@ export const tryRecvmsg = (
   return [area.subarray(0, Math.min(n, size)), ancillary, outcome, address];
 };
 
+/** So many buffers operating systems take in one call; more of them go by way of a single one. */
+const MOST_BUFFERS = 1024;
+
 export const tryRecvmsgInto = (
   handle: Handle,
   targets: readonly Uint8Array[],
   ancillarySize: number,
   flags: number,
-): Message | null => handle.recvmsg(targets, ancillarySize, flags);
+): Message | null => {
+  if (targets.length <= MOST_BUFFERS) return handle.recvmsg(targets, ancillarySize, flags);
+  const area = Buffer.allocUnsafeSlow(targets.reduce((sum, { length }) => sum + length, 0));
+  const message = handle.recvmsg([area], ancillarySize, flags);
+  if (message !== null) scatter(area.subarray(0, Math.min(message[0], area.length)), targets);
+  return message;
+};
+
+function scatter(bytes: Uint8Array, targets: readonly Uint8Array[]): void {
+  let at = 0;
+  for (const target of targets) {
+    target.set(bytes.subarray(at, at + target.length));
+    at += target.length;
+  }
+}
 
 export const trySend = (handle: Handle, data: Uint8Array, flags: number): number | null =>
   handle.send(data, 0, flags);
 
 export const trySendto = (handle: Handle, data: Uint8Array, flags: number, to: Endpoint): number | null =>
   handle.sendto(data, flags, to);
+
+/** The same bytes in no more buffers than can be sent. */
+export const gathered = (buffers: readonly Uint8Array[]): readonly Uint8Array[] =>
+  buffers.length <= MOST_BUFFERS ? buffers : [Buffer.concat(buffers)];
 
 /** What `sendmsg` sends. */
 export interface Outgoing {

@@ -13,6 +13,7 @@ import {
   checkCount,
   checkInt,
   type Data,
+  gathered,
   memoryOf,
   tryHandshake,
   tryRecv,
@@ -254,7 +255,7 @@ export class Socket implements AsyncDisposable {
     checkInt(flags, 'flags', operation);
     const to = address === null ? null : literalEndpoint(address, this.#handle.family, operation);
     const message = {
-      buffers: [...buffers].map((data) => bytesOf(data, operation)),
+      buffers: gathered([...buffers].map((data) => bytesOf(data, operation))),
       ancillary: [...ancdata].map(
         ([level, type, data]): Ancillary => [level, type, bytesOf(data, operation)],
       ),
