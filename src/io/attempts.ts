@@ -19,11 +19,15 @@ export function bytesOf(data: Data, operation: string): Uint8Array {
   return memoryOf(data, operation, 'a string, ');
 }
 
+/** So many buffers operating systems take in one call; more of them go by way of a single one. */
+const MOST_BUFFERS = 1024;
+
 /** What is to be sent as one message. @throws TypeError for what holds no bytes */
 export function piecesOf(buffers: unknown, operation: string): Uint8Array[] {
   if (!isIterable(buffers) || ArrayBuffer.isView(buffers))
     throw new TypeError(`${operation} wants a list of buffers, not ${describe(buffers)}.`);
-  return [...(buffers as Iterable<Data>)].map((data) => bytesOf(data, operation));
+  const pieces = [...(buffers as Iterable<Data>)].map((data) => bytesOf(data, operation));
+  return pieces.length <= MOST_BUFFERS ? pieces : [Buffer.concat(pieces)];
 }
 
 /** What is to be sent beside it. @throws TypeError for what is no ancillary data */
@@ -106,7 +110,21 @@ export const tryRecvmsgInto = (
   targets: readonly Uint8Array[],
   ancillarySize: number,
   flags: number,
-): Message | null => handle.recvmsg(targets, ancillarySize, flags);
+): Message | null => {
+  if (targets.length <= MOST_BUFFERS) return handle.recvmsg(targets, ancillarySize, flags);
+  const area = Buffer.allocUnsafeSlow(targets.reduce((sum, { length }) => sum + length, 0));
+  const message = handle.recvmsg([area], ancillarySize, flags);
+  if (message !== null) scatter(area.subarray(0, Math.min(message[0], area.length)), targets);
+  return message;
+};
+
+function scatter(bytes: Uint8Array, targets: readonly Uint8Array[]): void {
+  let at = 0;
+  for (const target of targets) {
+    target.set(bytes.subarray(at, at + target.length));
+    at += target.length;
+  }
+}
 
 export const trySend = (handle: Handle, data: Uint8Array, flags: number): number | null =>
   handle.send(data, 0, flags);

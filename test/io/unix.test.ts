@@ -226,6 +226,25 @@ on('posix', 'Unix sockets', () => {
       await b.close();
     }));
 
+  test('sendmsg and recvmsgInto take more buffers than the operating system does, and it is still one message', () =>
+    run(async () => {
+      const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
+      const words = Array.from({ length: 5000 }, (_, i) => `${i},`);
+      const text = words.join('');
+      expect(await a.sendmsg(words)).toBe(text.length);
+      await a.sendmsg(['next'], [], 0);
+      const targets = Array.from({ length: 5000 }, (_, i) => Buffer.alloc((i * 7) % 11));
+      const [n, ancillary, , from] = await b.recvmsgInto(targets);
+      expect([n, ancillary, from]).toEqual([text.length, [], null]);
+      expect(Buffer.concat(targets).toString('latin1', 0, n)).toBe(text);
+      // Less than there is room for leaves the rest of the buffers as they are.
+      for (const target of targets) target.fill('-');
+      expect((await b.recvmsgInto(targets))[0]).toBe(4);
+      expect(Buffer.concat(targets).toString('latin1', 0, 8)).toBe('next----');
+      await a.close();
+      await b.close();
+    }));
+
   test('a stream that a descriptor came along with is read to its end, without waiting for more', () =>
     run(async () => {
       const [a, b] = socketpair();

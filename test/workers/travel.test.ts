@@ -73,6 +73,10 @@ describe('an argument', () => {
     refused(Buffer.from('x'), new Uint8Array(1), new Blob(['x']), createSecretKey(Buffer.from('x')), null);
     refused(new UniversalQueue(), new UniversalEvent());
   });
+
+  test('is not looked through, however large it is', () => {
+    refused(new Uint8Array(2 ** 28), Buffer.alloc(2 ** 28));
+  });
 });
 
 describe('a function travels', () => {

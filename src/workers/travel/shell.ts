@@ -23,8 +23,9 @@ export function refuseShells(args: readonly unknown[], moved: readonly unknown[]
 
 /** True for an object of which nothing would arrive. */
 export function isShell(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Object.keys(value).length > 0) return false;
-  return isOfClass(value) && !crossesByHandle(value);
+  if (typeof value !== 'object' || value === null || !isOfClass(value)) return false;
+  // Only now: the keys of an array, or of bytes, are as many as it has items.
+  return Object.keys(value).length === 0 && !crossesByHandle(value);
 }
 
 /** True for an instance of a class that is neither JavaScript's nor Node's, which know what of their own can be sent. */
