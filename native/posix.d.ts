@@ -20,7 +20,7 @@ export type NativeAddress = [string, number] | [string, number, number, number] 
 export type HostArgument = string | Uint8Array;
 
 /** Ancillary data: level, type, bytes (`[SOL_SOCKET, SCM_RIGHTS, bytes of an Int32Array of descriptors]`). */
-export type Ancillary<Bytes = Uint8Array> = [level: number, type: number, data: Bytes];
+export type Ancillary<D extends Uint8Array = Uint8Array> = [level: number, type: number, data: D];
 
 export interface Posix {
   // --- sockets: always non-blocking and close-on-exec ---

@@ -3,7 +3,8 @@
  * whether one is waiting.
  */
 
-import { type Callable, callable, describe } from './base/callable.ts';
+import { type Callable, callable, describe, type Runner } from './base/callable.ts';
+import { explained } from './base/unbound.ts';
 import { CancelledError } from './errors.ts';
 import {
   elsewhere,
@@ -51,6 +52,12 @@ export class CancellationShield implements Disposable, AsyncDisposable {
 
 /** A shield that lasts until it is disposed of: `await using _ = disableCancellation()`. Does not block. */
 export function disableCancellation(): CancellationShield;
+/** With something that runs functions elsewhere: `disableCancellation(runInThread, fn, ...args)`. */
+export function disableCancellation<A extends unknown[], T>(
+  runner: Runner<A, T>,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
 /**
  * Runs `fn(...args)` and gives its result; meanwhile no cancellation and no timeout reaches the calling
  * task. What was asked for is delivered at the first operation that blocks afterwards. Without a
@@ -91,7 +98,7 @@ async function shielded(
     return await fn(...args);
   } catch (error) {
     // Thrown by hand: the kernel delivers nothing in here. It waits for the outermost shield to go.
-    if (!(error instanceof CancelledError) || task.shield < 2) throw error;
+    if (!(error instanceof CancelledError) || task.shield < 2) throw explained(error, fn);
     task.pending = error;
     return undefined;
   } finally {

@@ -165,7 +165,7 @@ export class DeadlockError extends CurioError {
   static {
     identify(this, 'DeadlockError', 'ERR_CURIO_DEADLOCK');
   }
-  /** The ids of tasks that wait for each other in a circle, each for the next and the last for the first; as many as there are. */
+  /** The ids of tasks that wait for each other in a circle, each for the next and the last for the first. Of very many only some. */
   circles: number[][] = [];
 }
 

@@ -12,6 +12,7 @@ import {
   isOptions,
   type Runner,
 } from './base/callable.ts';
+import { printedAsText } from './base/printing.ts';
 import { Ending, type WaitPolicy } from './ending.ts';
 import { RuntimeError } from './errors.ts';
 import { Members } from './members.ts';
@@ -48,6 +49,10 @@ export interface TaskGroupOptions<T> {
  * console.log(group.results);
  */
 export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Task<T>> {
+  static {
+    printedAsText(this);
+  }
+
   readonly #members = new Members<T>(this);
   readonly #ending: Ending<T>;
 

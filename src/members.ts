@@ -3,6 +3,7 @@
  * tasks that wait for one to end. It must not know what for: the policies of a group, and when it cancels, are in group.ts.
  */
 
+import { Lineup } from './base/lineup.ts';
 import type { Task } from './task.ts';
 import {
   begin,
@@ -26,7 +27,7 @@ export class Members<T> {
   readonly #running = new Set<Task<T>>();
   readonly #daemons = new Set<Task<T>>();
   /** Those that nobody has collected yet, in the order they ended. */
-  readonly #ended = new Set<Task<T>>();
+  readonly #ended = new Lineup<Task<T>>();
   /** Tasks that wait for a member to end. */
   readonly #waiting: TaskList;
   /** How many of those that have ended are reserved for a task that has been woken and has not run yet. */
@@ -167,7 +168,7 @@ export class Members<T> {
   }
 
   #firstEnded(): Task<T> | null {
-    const [task] = this.#ended;
+    const task = this.#ended.first;
     if (task === undefined) return null;
     this.#ended.delete(task);
     return task;

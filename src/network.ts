@@ -45,6 +45,15 @@ export type ClientHandler = Callable<[client: Socket, address: Address], unknown
 /** The same for a server with `ssl`. */
 export type TlsClientHandler = Callable<[client: SSLSocket, address: Address], unknown>;
 
+/** The handler of either, as far as the compiler can tell where it does not see whether there is `ssl`: a method's parameters may be narrower. */
+type AnyClientHandler = { serve(client: Socket, address: Address): unknown }['serve'];
+
+// Discussion: a function that is handed on, as in `spawn(tcpServer, …)`, is to the compiler its last signature only. So each
+// server has one more, that is all the others in one.
+type ServerCall<Where extends unknown[], Options> =
+  | [...where: Where, handler: ClientHandler, options?: Options]
+  | [...where: Where, handler: AnyClientHandler, options: Options & { ssl: TlsContext }];
+
 /** Options of every server. */
 export interface ServerOptions {
   /** How many clients may stand in line. Default 100. */
@@ -173,6 +182,7 @@ export function tcpServer(
   handler: ClientHandler,
   options?: TcpServerOptions,
 ): Promise<void>;
+export function tcpServer(...call: ServerCall<[host: string, port: number], TcpServerOptions>): Promise<void>;
 export function tcpServer(
   host: string,
   port: number,
@@ -210,6 +220,7 @@ export function unixServer(
   options: ServerOptions & { ssl: TlsContext },
 ): Promise<void>;
 export function unixServer(path: string, handler: ClientHandler, options?: ServerOptions): Promise<void>;
+export function unixServer(...call: ServerCall<[path: string], ServerOptions>): Promise<void>;
 export function unixServer(
   path: string,
   handler: ClientHandler | TlsClientHandler,
@@ -244,6 +255,7 @@ export function runServer(
   handler: ClientHandler,
   options?: { ssl?: TlsContext | null },
 ): Promise<void>;
+export function runServer(...call: ServerCall<[sock: Socket], { ssl?: TlsContext | null }>): Promise<void>;
 export function runServer(
   sock: Socket,
   handler: ClientHandler | TlsClientHandler,

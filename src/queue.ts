@@ -5,6 +5,7 @@
 import { describe } from './base/callable.ts';
 import { Deque } from './base/deque.ts';
 import { type Compare, Heap, naturalOrder } from './base/heap.ts';
+import { printedAsText } from './base/printing.ts';
 import { RuntimeError } from './errors.ts';
 import {
   admit,
@@ -71,6 +72,10 @@ class Offers<T> extends TaskList {
  * await queue.taskDone();
  */
 export class Queue<T> implements AsyncIterable<T> {
+  static {
+    printedAsText(this);
+  }
+
   readonly #maxsize: number;
   readonly #store: Store<T>;
   readonly #getters = new TaskList(this);

@@ -4,7 +4,7 @@
  */
 
 import { Activation } from './activation.ts';
-import { type Callable, callable, describe, isOptions } from './base/callable.ts';
+import { type Callable, callable, describe, isOptions, type Runner } from './base/callable.ts';
 import { type Logger, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
 import { schedtrace } from './debuggers.ts';
@@ -106,6 +106,8 @@ export class Kernel implements AsyncDisposable {
   run(options: KernelRunOptions): Promise<void>;
   /** A main task, with options: `kernel.run({ shutdown: true }, main)`. */
   run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  /** With something that runs functions elsewhere: `kernel.run(runInThread, fn, ...args)`. */
+  run<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` as the main task, and gives its result. Settles when that task has ended; without a function, after
    * one scheduling cycle of the tasks left over. It does not block the thread.
@@ -236,6 +238,12 @@ function debuggerMaker(entry: Debugger): Maker {
 /** With options: `run({ stacks: true }, main)`. */
 export function run<A extends unknown[], T>(
   options: RunOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+/** With something that runs functions elsewhere: `run(runInThread, fn, ...args)`. */
+export function run<A extends unknown[], T>(
+  runner: Runner<A, T>,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T>>;

@@ -8,6 +8,7 @@
 import { constants } from 'node:os';
 import { describe } from './base/callable.ts';
 import { Deque } from './base/deque.ts';
+import { printedAsText } from './base/printing.ts';
 import {
   admit,
   atShutdown,
@@ -91,6 +92,10 @@ const usedBy = new WeakMap<object, Set<SignalSource>>();
 
 /** Watches signals from its construction until it is closed, or the kernels whose tasks waited for it have shut down. */
 abstract class SignalSource implements Disposable {
+  static {
+    printedAsText(this);
+  }
+
   readonly #signals: NodeJS.Signals[];
   readonly #watcher: Watcher = (signal) => this.arrived(signal);
   readonly #users = new Set<Set<SignalSource>>();
@@ -157,6 +162,11 @@ abstract class SignalSource implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+
+  /** @internal */
+  protected describe(state: string): string {
+    return `${this.constructor.name}(${this.#signals.join(', ')}: ${state}, ${this.waiting.length} waiting)`;
+  }
 }
 
 /**
@@ -217,6 +227,10 @@ export class SignalEvent extends SignalSource {
   /** True from a signal, or `set()`, until `clear()`. Does not block. */
   isSet(): boolean {
     return this.#set;
+  }
+
+  override toString(): string {
+    return this.describe(this.#set ? 'set' : 'unset');
   }
 }
 
@@ -283,5 +297,9 @@ export class SignalQueue extends SignalSource implements AsyncIterable<NodeJS.Si
   /** Signals as they arrive, without end. */
   async *[Symbol.asyncIterator](): AsyncGenerator<NodeJS.Signals, never> {
     for (;;) yield await this.get();
+  }
+
+  override toString(): string {
+    return this.describe(`${this.size()} arrived`);
   }
 }

@@ -13,6 +13,7 @@ import {
   isOptions,
   type Runner,
 } from './base/callable.ts';
+import { printedAsText } from './base/printing.ts';
 import { type Frame, userFrames } from './base/stack.ts';
 import { RuntimeError, TaskCancelled } from './errors.ts';
 import {
@@ -28,6 +29,7 @@ import {
   requestCancel,
   spawnTask,
   TaskRecord,
+  type TaskState,
 } from './traps.ts';
 
 /** Options of `task.cancel()`. */
@@ -51,6 +53,15 @@ export interface SpawnOptions {
  * @see Reference manual, "Tasks"
  */
 export class Task<T = unknown> extends TaskRecord {
+  static {
+    printedAsText(this);
+  }
+
+  // The kernel writes these; users read them.
+  declare readonly state: TaskState;
+  declare readonly cycles: number;
+  declare readonly cancelled: boolean;
+
   /**
    * Waits for the task to end, and gives its result. Blocks (`TASK_JOIN`) unless the task has ended.
    *
@@ -187,10 +198,6 @@ export class Task<T = unknown> extends TaskRecord {
     return `Task(id=${this.id}, name='${this.name}', state='${this.state}')${place}`;
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.toString();
-  }
-
   #frames(): Frame[] {
     return this.stack === null ? [] : userFrames(this.stack);
   }
@@ -199,6 +206,13 @@ export class Task<T = unknown> extends TaskRecord {
 /** With options: `spawn({ daemon: true, name: 'logger' }, writeLog)`. Does not block. */
 export function spawn<A extends unknown[], T>(
   options: SpawnOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Task<Awaited<T>>>;
+/** With options, and something that runs functions elsewhere: `spawn({ daemon: true }, runInThread, fn, ...args)`. Does not block. */
+export function spawn<A extends unknown[], T>(
+  options: SpawnOptions,
+  runner: Runner<A, T>,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Task<Awaited<T>>>;

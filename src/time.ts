@@ -11,6 +11,7 @@ import {
   isOptions,
   type Runner,
 } from './base/callable.ts';
+import { explained } from './base/unbound.ts';
 import {
   RuntimeError,
   TaskKilled,
@@ -73,10 +74,7 @@ export class TimeoutScope<R = never> {
   #used = false;
   #running: Promise<unknown> | null = null;
   #block: { task: TaskRecord; frame: TimeoutFrame } | null = null;
-  /** True once this scope's own time has run out. */
-  expired = false;
-  /** True after a normal end; the `timeoutResult` once the time has run out. */
-  result: true | R | undefined = true;
+  #expired = false;
 
   /** @internal */
   constructor(seconds: number | null, ignore: boolean, timeoutResult: R | undefined) {
@@ -85,6 +83,18 @@ export class TimeoutScope<R = never> {
     this.#timeoutResult = timeoutResult;
   }
 
+  /** True once this scope's own time has run out. */
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  /** True after a normal end; the `timeoutResult` once the time has run out. */
+  get result(): true | R | undefined {
+    return this.#expired ? this.#timeoutResult : true;
+  }
+
+  /** With something that runs functions elsewhere: `scope.run(runInThread, fn, ...args)`. */
+  run<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R>;
   /**
    * Runs `fn(...args)` under the scope's timeout, and gives its result. Blocks as `fn` does.
    *
@@ -92,10 +102,9 @@ export class TimeoutScope<R = never> {
    * @throws TaskTimeout when the time is up (an `ignoreAfter` scope gives its `timeoutResult` instead)
    * @throws RuntimeError if the scope has been used before
    */
-  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R> {
-    return this.runAs('TimeoutScope.run()', callable(fn, 'TimeoutScope.run'), args) as Promise<
-      Awaited<T> | R
-    >;
+  run<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T> | R>;
+  run(fn: unknown, ...args: unknown[]): Promise<unknown> {
+    return this.runAs('TimeoutScope.run()', callable(fn, 'TimeoutScope.run'), args);
   }
 
   /**
@@ -140,8 +149,7 @@ export class TimeoutScope<R = never> {
     const { task, frame } = this.#block;
     this.#block = null;
     traps.leaveTimeout(task, frame);
-    this.expired = frame.spent !== null && traps.overdue(frame, frame.spent) === frame;
-    if (this.expired) this.result = this.#timeoutResult;
+    this.#expired = frame.spent !== null && traps.overdue(frame, frame.spent) === frame;
   }
 
   async #limit(task: TaskRecord, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
@@ -155,7 +163,7 @@ export class TimeoutScope<R = never> {
       traps.aboutToFail(() => this.#running);
       if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)
         return this.#judge(error, frame);
-      throw error;
+      throw explained(error, fn);
     }
     const missed = wasMissed(task, frame);
     const now = traps.leaveTimeout(task, frame);
@@ -177,8 +185,7 @@ export class TimeoutScope<R = never> {
       );
     }
     if (owner !== frame) throw error instanceof TimeoutCancellationError ? error : outerTimeout(error);
-    this.expired = true;
-    this.result = this.#timeoutResult;
+    this.#expired = true;
     if (this.#ignore) return this.#timeoutResult;
     throw error instanceof TaskTimeout ? error : ownTimeout(error);
   }

@@ -19,6 +19,12 @@ const libraries = [libraryFolder, libraryFolder.replace(/([\\/])dist$/, '$1src')
 
 const DEPTH = 50;
 
+/** So many causes of an error are logged with it. */
+const CAUSES = 20;
+
+/** So many characters of an error are quoted in the message of another. */
+const SHORT = 1000;
+
 /** Captures the current stack, deep enough for a chain of async functions. Costs microseconds. */
 export function captureStack(): Error {
   const limit = Error.stackTraceLimit;
@@ -32,25 +38,33 @@ export function captureStack(): Error {
 const LINE =
   /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.*?|REPL\d+|\[eval\d*\]):(\d+):(\d+))\)?$/;
 
-/** The user's frames of a captured error, innermost first. */
-export function userFrames(error: Error): Frame[] {
-  const frames: Frame[] = [];
+/** What a line of a stack says; null if it tells no place in a file. */
+export function frameOf(text: string): Frame | null {
+  const match = LINE.exec(text);
+  if (match === null) return null;
+  const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
+  const fn = (match[1] ?? '').replace(/^(async|new) /, '');
+  return { fn: fn === '' ? '<anonymous>' : fn, file, line: Number(match[3]), column: Number(match[4]) };
+}
+
+function* framesOf(error: Error): Generator<Frame> {
   // A string, unless the user's own Error.prepareStackTrace has made something else of it.
   const stack: unknown = error.stack;
   for (const text of typeof stack === 'string' ? stack.split('\n') : []) {
-    const match = LINE.exec(text);
-    if (match === null) continue;
-    const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
-    if (isLibrary(file)) continue;
-    const fn = (match[1] ?? '').replace(/^(async|new) /, '');
-    frames.push({
-      fn: fn === '' ? '<anonymous>' : fn,
-      file,
-      line: Number(match[3]),
-      column: Number(match[4]),
-    });
+    const frame = frameOf(text);
+    if (frame !== null) yield frame;
   }
-  return frames;
+}
+
+/** The user's frames of a captured error, innermost first. */
+export function userFrames(error: Error): Frame[] {
+  return [...framesOf(error)].filter(({ file }) => !isLibrary(file));
+}
+
+/** Where the error was made, whoever's line that is; null if that is not known. */
+export function topFrame(error: Error): Frame | null {
+  for (const frame of framesOf(error)) return frame;
+  return null;
 }
 
 /**
@@ -83,7 +97,8 @@ export async function comingOutHere<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-function isLibrary(file: string): boolean {
+/** Whether a file is one of Curio's own, or of Node's. */
+export function isLibrary(file: string): boolean {
   return (
     libraries.some((folder) => file.startsWith(folder) && '/\\'.includes(file[folder.length] ?? 'x')) ||
     file.startsWith('node:')
@@ -100,11 +115,19 @@ export function valueText(value: unknown): string {
   }
 }
 
+/** The same, but not much more than a line or two: for a message that is to be read, and that may become part of another. */
+export function shortText(value: unknown): string {
+  const text = valueText(value);
+  return text.length <= SHORT ? text : `${text.slice(0, SHORT)} …`;
+}
+
 /** An error as text for a log: its stack if it has one, and the stacks of its causes. Never throws. */
 export function errorText(error: unknown): string {
   let text = stackText(error);
   const seen = new Set<unknown>([error]);
   for (let cause = causeOf(error); cause !== undefined && !seen.has(cause); cause = causeOf(cause)) {
+    // Where tasks join tasks that join tasks, each failure is the cause of the next, and each of them is logged.
+    if (seen.size > CAUSES) return `${text}\nCaused by: … and further causes`;
     seen.add(cause);
     text += `\nCaused by: ${stackText(cause)}`;
   }

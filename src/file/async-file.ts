@@ -9,6 +9,7 @@
 import type { PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { describe, isIterable } from '../base/callable.ts';
+import { printedAsText } from '../base/printing.ts';
 import { AsyncOnlyError, SyncIOError } from '../errors.ts';
 import { memoryOf } from '../io/attempts.ts';
 import { attach } from '../io/system.ts';
@@ -43,6 +44,10 @@ const LINES = 1000;
 export class AsyncFile<D extends string | Buffer = string | Buffer>
   implements AsyncDisposable, AsyncIterable<D>
 {
+  static {
+    printedAsText(this);
+  }
+
   /** What the file was opened as. */
   readonly name: PathLike;
   /** The mode it was opened in, as it was written. */

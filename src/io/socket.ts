@@ -4,6 +4,7 @@
  * what a try does is the driver's business.
  */
 
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
 import { enter, enterComposite, fail, pass, refuse, refused } from '../traps.ts';
@@ -35,6 +36,7 @@ import { connectTo, errorNumber } from './connecting.ts';
 import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
 import { type NodeSocket, socketHandle } from './handles.ts';
 import { needsLookup, resolved } from './names.ts';
+import { getOption, setOption } from './options.ts';
 import { sendAll } from './sending.ts';
 import { reading, writing } from './slot.ts';
 import { FileStream, SocketStream } from './stream.ts';
@@ -65,6 +67,10 @@ const tryAccept = (handle: Handle): [Socket, Address] | null => {
  * const reply = await client.recv(100);
  */
 export class Socket implements AsyncDisposable {
+  static {
+    printedAsText(this);
+  }
+
   #handle: Handle;
   #stream: SocketStream | null = null;
 
@@ -424,10 +430,7 @@ export class Socket implements AsyncDisposable {
   getsockopt(level: number, name: number): number;
   getsockopt(level: number, name: number, size: number): Buffer;
   getsockopt(level: number, name: number, size = 0): number | Buffer {
-    checkInt(level, 'level', 'Socket.getsockopt()');
-    checkInt(name, 'name', 'Socket.getsockopt()');
-    checkCount(size, 'size', 'Socket.getsockopt()');
-    return this.#handle.getsockopt(level, name, size);
+    return getOption(this.#handle, level, name, size, 'Socket.getsockopt()');
   }
 
   /**
@@ -440,15 +443,7 @@ export class Socket implements AsyncDisposable {
    * sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
    */
   setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
-    const operation = 'Socket.setsockopt()';
-    checkInt(level, 'level', operation);
-    checkInt(name, 'name', operation);
-    const plain = typeof value === 'boolean' ? Number(value) : value;
-    this.#handle.setsockopt(
-      level,
-      name,
-      plain instanceof Uint8Array ? plain : checkInt(plain, 'value', operation),
-    );
+    setOption(this.#handle, level, name, value, 'Socket.setsockopt()');
   }
 
   /**

@@ -6,13 +6,15 @@
  */
 
 import { describe, isIterable } from '../base/callable.ts';
-import { AsyncOnlyError, EOFError } from '../errors.ts';
+import { AsyncOnlyError, EOFError, SyncIOError } from '../errors.ts';
 import { enter, enterComposite, pass, refused, type TaskRecord } from '../traps.ts';
+import type { Address } from './address.ts';
 import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
 import { Blocking } from './blocking.ts';
 import { ByteQueue } from './bytes.ts';
 import type { BlockingFile, Handle } from './driver.ts';
 import { fileHandle, type NodeSocket, type NodeStreamLike, socketHandle } from './handles.ts';
+import { getOption, setOption } from './options.ts';
 import { sendAll } from './sending.ts';
 import { reading, writing } from './slot.ts';
 import type { Socket } from './socket.ts';
@@ -368,11 +370,22 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   }
 }
 
-// `using stream` would end with the block and could not wait. Not declared, so that the compiler refuses it too.
-Object.defineProperty(Stream.prototype, Symbol.dispose, {
-  configurable: true,
-  get(): never {
-    throw new AsyncOnlyError('A stream closes asynchronously: write `await using` instead of `using`.');
+// These are not declared, so that the compiler refuses them too.
+Object.defineProperties(Stream.prototype, {
+  // Looked up where the block begins: at its end it would be too late.
+  [Symbol.dispose]: {
+    configurable: true,
+    get(): never {
+      throw new AsyncOnlyError('A stream closes asynchronously: write `await using` instead of `using`.');
+    },
+  },
+  [Symbol.iterator]: {
+    configurable: true,
+    value(): never {
+      throw new SyncIOError(
+        'A stream is read asynchronously: write `for await (const line of stream)`, or use stream.blocking().',
+      );
+    },
   },
 });
 
@@ -413,11 +426,54 @@ export class FileStream extends Stream {
  * for await (const line of stream) await stream.write(line);
  */
 export class SocketStream extends Stream {
+  readonly #handle: Handle;
+
   /** @param sockobj a socket, or what one can be made of; it is closed when the stream is */
   constructor(sockobj: Socket | number | NodeSocket);
   /** @internal */
   constructor(sockobj: Handle);
   constructor(sockobj: unknown) {
-    super(socketHandle(sockobj), false);
+    const handle = socketHandle(sockobj);
+    super(handle, false);
+    this.#handle = handle;
+  }
+
+  /**
+   * The socket's own address. Does not block.
+   * @see Reference manual, "Streams"
+   */
+  getsockname(): Address {
+    return this.#handle.getsockname() as Address;
+  }
+
+  /**
+   * The address of the other end. Does not block.
+   * @throws an Error with the code `ENOTCONN` if there is none
+   * @see Reference manual, "Streams"
+   */
+  getpeername(): Address {
+    return this.#handle.getpeername();
+  }
+
+  /**
+   * An option's value, as `Socket.getsockopt()` gives it. Does not block.
+   * @throws an Error with a code such as `ENOPROTOOPT`
+   * @throws NotSupportedError on the portable driver, for what Node does not tell
+   * @see Reference manual, "Streams"
+   */
+  getsockopt(level: number, name: number): number;
+  getsockopt(level: number, name: number, size: number): Buffer;
+  getsockopt(level: number, name: number, size = 0): number | Buffer {
+    return getOption(this.#handle, level, name, size, 'SocketStream.getsockopt()');
+  }
+
+  /**
+   * Sets an option, as `Socket.setsockopt()` does. Does not block.
+   * @throws an Error with a code such as `ENOPROTOOPT`
+   * @throws NotSupportedError on the portable driver, for what Node cannot set
+   * @see Reference manual, "Streams"
+   */
+  setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
+    setOption(this.#handle, level, name, value, 'SocketStream.setsockopt()');
   }
 }

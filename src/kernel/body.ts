@@ -2,6 +2,7 @@
  * The body of a task: the user's function, from the task's first turn to its end.
  */
 
+import { explained } from '../base/unbound.ts';
 import { becomeTask, callingTask } from './context.ts';
 import type { TaskRecord } from './record.ts';
 import { carried } from './timeouts.ts';
@@ -17,7 +18,7 @@ export function start(record: TaskRecord): void {
     outcome = fn(...args);
   } catch (error) {
     // swallows: nothing; whatever ended the task, CancelledError included, is its outcome.
-    return record.core.terminate(record, true, error);
+    return record.core.terminate(record, true, explained(error, fn));
   }
   void Promise.resolve(outcome).then(succeeded, failed);
 }
@@ -30,5 +31,5 @@ function succeeded(value: unknown): void {
 
 function failed(error: unknown): void {
   const record = callingTask() as TaskRecord;
-  record.core.terminate(record, true, carried(error));
+  record.core.terminate(record, true, explained(carried(error), record.fn));
 }

@@ -39,8 +39,9 @@ export class Patience {
   }
 
   #watch(): void {
+    if (this.#cancel !== null) return;
     const [first] = this.#tasks.values();
-    if (first === undefined || this.#cancel !== null) return;
+    if (first === undefined) return;
     this.#cancel = this.#clock.schedule(first, this.#lost, true);
   }
 

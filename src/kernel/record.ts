@@ -8,7 +8,7 @@
  */
 
 import { type AnyFunction, functionName } from '../base/callable.ts';
-import { valueText } from '../base/stack.ts';
+import { shortText } from '../base/stack.ts';
 import { CancelledError, TaskError } from '../errors.ts';
 import type { Core } from './core.ts';
 import type { TaskList } from './tasklist.ts';
@@ -182,7 +182,7 @@ export class TaskRecord {
     const { outcome } = this;
     // The text of a cancellation that nobody gave one is its name, which says nothing here.
     const plain = this.cancelled && outcome instanceof CancelledError && outcome.message === outcome.name;
-    const what = plain ? 'was cancelled' : `failed: ${valueText(outcome)}`;
+    const what = plain ? 'was cancelled' : `failed: ${shortText(outcome)}`;
     throw new TaskError(`Task(id=${this.id}, name='${this.name}') ${what}`, { cause: outcome });
   }
 

@@ -39,14 +39,17 @@ export interface Wait {
 /** What reports say about waiting. Plain data. */
 export interface WaitGraph {
   waits: Wait[];
-  /** Each circle as the ids of its tasks, each of which waits for the next, and the last for the first. */
+  /** Each circle as the ids of its tasks, each of which waits for the next, and the last for the first. The first few thousand. */
   circles: number[][];
 }
 
 /** So many holders of one thing are named. */
 const NAMED = 10;
-/** So many lines a report may have. */
+/** So many lines a report may have, and as many circles; so many tasks of a circle are named. */
 const LINES = 50;
+/** So many holders are looked at for circles, and so many tasks may stand in them all. */
+const LOOKS = 1_000_000;
+const CIRCLED = 10_000;
 
 const numbers = new WeakMap<object, number>();
 const lastNumbers = new Map<string, number>();
@@ -124,27 +127,43 @@ function describeWait(record: TaskRecord, holdersOf: HoldersOf): Wait {
   };
 }
 
+/** The tasks that wait for the same, and those of which one must act first. */
+interface Crowd {
+  waiting: TaskRecord[];
+  holders: readonly TaskRecord[];
+}
+
 /** Those that no task that still goes on will ever wake. */
 function stuckAmong(blocked: TaskRecord[], holdersOf: HoldersOf, certain: boolean): Set<TaskRecord> {
   const stuck = new Set(blocked);
   if (certain) return stuck;
-  const waitingFor = new Map<TaskRecord, TaskRecord[]>();
+  const crowds = new Map<Subject, Crowd>();
   const free: TaskRecord[] = [];
   for (const record of blocked) {
     const holders = holdersOf(record);
-    const mayGoOn =
-      record.timeoutAt !== null ||
-      holders === null ||
-      // Passed on already to somebody who has not had its turn.
-      holders.length === 0 ||
-      holders.some((holder) => !holder.terminated && !stuck.has(holder));
-    if (mayGoOn) free.push(record);
-    else for (const holder of holders) listIn(waitingFor, holder).push(record);
+    // No holders: passed on already to somebody who has not had its turn.
+    if (record.timeoutAt !== null || holders === null || holders.length === 0) free.push(record);
+    else {
+      const subject = record.waitingIn!.subject!;
+      const crowd = crowds.get(subject);
+      if (crowd === undefined) crowds.set(subject, { waiting: [record], holders });
+      else crowd.waiting.push(record);
+    }
+  }
+  const heldBy = new Map<TaskRecord, Crowd[]>();
+  for (const crowd of crowds.values()) {
+    if (crowd.holders.some((holder) => !holder.terminated && !stuck.has(holder))) release(crowd, free);
+    else for (const holder of crowd.holders) listIn(heldBy, holder).push(crowd);
   }
   for (let record = free.pop(); record !== undefined; record = free.pop()) {
-    if (stuck.delete(record)) free.push(...(waitingFor.get(record) ?? []));
+    if (stuck.delete(record)) for (const crowd of heldBy.get(record) ?? []) release(crowd, free);
   }
   return stuck;
+}
+
+/** Adds those who wait here to those who may go on, once. */
+function release({ waiting }: Crowd, free: TaskRecord[]): void {
+  for (const record of waiting.splice(0)) free.push(record);
 }
 
 function listIn<K, V>(lists: Map<K, V[]>, key: K): V[] {
@@ -159,6 +178,9 @@ function listIn<K, V>(lists: Map<K, V[]>, key: K): V[] {
 function circlesAmong(stuck: Set<TaskRecord>, holdersOf: HoldersOf): number[][] {
   const circles: number[][] = [];
   const seen = new Set<TaskRecord>();
+  // Where many wait for what many hold, there are more ways, and circles, than anybody could go or read.
+  let looks = LOOKS;
+  let room = CIRCLED;
   for (const start of stuck) {
     if (seen.has(start)) continue;
     // Depth first, without recursion: thousands may stand in one line.
@@ -166,13 +188,16 @@ function circlesAmong(stuck: Set<TaskRecord>, holdersOf: HoldersOf): number[][] 
     const place = new Map<TaskRecord, number>();
     const open: Iterator<TaskRecord>[] = [];
     const enter = (record: TaskRecord) => {
+      const holders = holdersOf(record) ?? [];
+      looks -= holders.length;
       seen.add(record);
       place.set(record, trail.length);
       trail.push(record);
-      open.push((holdersOf(record) ?? []).filter((holder) => stuck.has(holder))[Symbol.iterator]());
+      open.push(holders.filter((holder) => stuck.has(holder))[Symbol.iterator]());
     };
     enter(start);
     while (open.length > 0) {
+      if (looks < 0 || room < 0) return circles;
       const { value: next, done } = open.at(-1)!.next();
       if (done) {
         open.pop();
@@ -180,8 +205,10 @@ function circlesAmong(stuck: Set<TaskRecord>, holdersOf: HoldersOf): number[][] 
         continue;
       }
       const at = place.get(next);
-      if (at !== undefined) circles.push(trail.slice(at).map(({ id }) => id));
-      else if (!seen.has(next)) enter(next);
+      if (at !== undefined) {
+        circles.push(trail.slice(at).map(({ id }) => id));
+        room -= trail.length - at;
+      } else if (!seen.has(next)) enter(next);
     }
   }
   return circles;
@@ -202,7 +229,8 @@ export function waitReport({ waits, circles }: WaitGraph): string {
   ];
   const lines = ordered.slice(0, LINES).map(waitLine);
   if (ordered.length > LINES) lines.push(`  … and ${ordered.length - LINES} more`);
-  const rounds = circles.map((circle) => circleLine(circle, byId));
+  const rounds = circles.slice(0, LINES).map((circle) => circleLine(circle, byId));
+  if (circles.length > LINES) rounds.push(`… and ${circles.length - LINES} circles more.`);
   return ['Who waits for whom:', ...lines, ...rounds].join('\n');
 }
 
@@ -222,9 +250,10 @@ function goal({ on, about, holders, holding }: Wait): string {
 }
 
 function circleLine(circle: number[], waits: Map<number, Wait>): string {
-  const steps = circle.map((id) => {
+  const steps = circle.slice(0, LINES).map((id) => {
     const wait = waits.get(id)!;
     return `${called(wait)} → ${wait.on}`;
   });
+  if (circle.length > LINES) steps.push(`… and ${circle.length - LINES} tasks more`);
   return `A circle: ${steps.join(' → ')} → ${called(waits.get(circle[0]!)!)}.`;
 }

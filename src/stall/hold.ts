@@ -9,7 +9,7 @@ import { Session } from 'node:inspector';
 const STOP = 2000;
 /** And for it to go on. */
 const GO = 1000;
-/** So often another moment is looked for when it was stopped inside Curio itself. */
+/** So often another moment is looked for when it was stopped where nothing may be thrown away: see `Place`. */
 const TRIES = 20;
 
 /** One conversation with the inspector of the main thread. */
@@ -29,13 +29,14 @@ export interface Held {
   terminate(): void;
 }
 
-interface Paused {
-  callFrames: { url: string }[];
-}
+/**
+ * Where it stands. In Curio nothing may be thrown away. Neither in one of the hooks that V8 calls for promises before Node 24: it takes
+ * that for an uncaught exception, and a loop that only awaits enters no other function, so it always stops there.
+ */
+export type Place = 'user' | 'curio' | 'hook';
 
 export class Holder {
   readonly #desk: number;
-  readonly #library: string;
   readonly #answers: () => Promise<unknown>;
   readonly #open: () => Talk;
   #queue: Promise<unknown> = Promise.resolve();
@@ -44,14 +45,8 @@ export class Holder {
    * @param answers settles when the main thread has had a turn of its event loop
    * @param open how to talk to its inspector: from another thread of the process, unless told otherwise
    */
-  constructor(
-    desk: number,
-    library: string,
-    answers: () => Promise<unknown>,
-    open: () => Talk = talkFromAnotherThread,
-  ) {
+  constructor(desk: number, answers: () => Promise<unknown>, open: () => Talk = talkFromAnotherThread) {
     this.#desk = desk;
-    this.#library = library;
     this.#answers = answers;
     this.#open = open;
   }
@@ -72,7 +67,7 @@ export class Holder {
     const talk = this.#open();
     try {
       await within(STOP, talk.post('Debugger.enable'));
-      if (!(await this.#stopOutsideCurio(talk))) return undefined;
+      if (!(await this.#stop(talk))) return undefined;
       let terminateOnResume = false;
       const held: Held = {
         ask: (question, ...args) => this.#ask(talk, question, args),
@@ -96,22 +91,24 @@ export class Holder {
   }
 
   /** False if it does not stop. */
-  async #stopOutsideCurio(talk: Talk): Promise<boolean> {
+  async #stop(talk: Talk): Promise<boolean> {
+    let stopped = talk.next('Debugger.paused');
+    await within(STOP, talk.post('Debugger.pause'));
     for (let tries = 1; ; tries++) {
-      const stopped = talk.next('Debugger.paused');
-      await within(STOP, talk.post('Debugger.pause'));
-      const paused = (await within(STOP, stopped)) as Paused | null;
-      if (paused === null) return false;
-      if (tries === TRIES || !this.#isCurio(paused.callFrames[0]?.url ?? '')) return true;
+      if ((await within(STOP, stopped)) === null) return false;
+      const place = await this.#ask(talk, 'place', []);
+      if (place === 'user' || tries === TRIES) return true;
+      stopped = talk.next('Debugger.paused');
+      if (place === 'hook') {
+        void talk.post('Debugger.stepOut').then(undefined, neglect);
+        continue;
+      }
       const resumed = talk.next('Debugger.resumed');
       void talk.post('Debugger.resume').then(undefined, neglect);
       await within(GO, resumed);
       await new Promise((resolve) => setTimeout(resolve, tries));
+      await within(STOP, talk.post('Debugger.pause'));
     }
-  }
-
-  #isCurio(url: string): boolean {
-    return url.replace('file://', '').startsWith(`${this.#library}/`);
   }
 
   async #ask(talk: Talk, question: string, args: unknown[]): Promise<unknown> {

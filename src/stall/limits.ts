@@ -3,10 +3,11 @@
  * then. All of this happens on the stack of the loop itself, which the watching thread has stopped for a moment.
  */
 
-import { captureStack, type Frame, userFrames } from '../base/stack.ts';
+import { captureStack, type Frame, frameOf, isLibrary, userFrames } from '../base/stack.ts';
 import { callingTask, pulse, type TaskRecord, tasksOf } from '../traps.ts';
 import { condemn } from './condemn.ts';
 import { offer } from './desk.ts';
+import type { Place } from './hold.ts';
 import { useWatch, type Watch } from './watch.ts';
 
 /** Where in the pulse the id of the running task stands, and the number of turns. */
@@ -35,16 +36,30 @@ let watch: Watch | null = null;
 
 offer('pong', () => null);
 offer('pulse', () => [...pulse]);
+offer('place', () => heldPlace());
 offer('stalled', (turn: number, seconds: number) => lookAround(turn, seconds));
 
 /** What the stack shows of the user's code when the inspector asks from inside of it. */
 export function heldFrames(): Frame[] {
+  return userFrames(heldStack());
+}
+
+/** The stack of what has been stopped. */
+function heldStack(): Error {
   const error = captureStack();
   // The question itself is a frame, too, and names the place where it was asked. What it called is ours.
   const lines = String(error.stack).split('\n');
   const asked = lines.map((line) => line.includes('<anonymous>:')).lastIndexOf(true);
   error.stack = lines.slice(asked + 1).join('\n');
-  return userFrames(error);
+  return error;
+}
+
+/** Where the thread has been stopped: in a hook of Node's, in Curio, or in the user's code. */
+function heldPlace(): Place {
+  const lines = String(heldStack().stack).split('\n');
+  if (lines.some((line) => line.includes('node:internal/async_hooks:'))) return 'hook';
+  const top = frameOf(lines[0] ?? '');
+  return top !== null && isLibrary(top.file) ? 'curio' : 'user';
 }
 
 /** The task whose code has been stopped; null for code outside any task. */

@@ -20,9 +20,9 @@ const LONG_PATIENCE = 250;
 const TASK = 0;
 const TURNS = 1;
 
-const { pulse, desk, library, main } = workerData as WatchData;
+const { pulse, desk, main } = workerData as WatchData;
 const port = parentPort!;
-const holder = main ? new Holder(desk, library, () => ask('pong')) : null;
+const holder = main ? new Holder(desk, () => ask('pong')) : null;
 
 const waiting = new Map<number, (reply: Reply) => void>();
 let lastNumber = 0;

@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
-import { libraryFolder, ownUrl } from '../base/own-file.ts';
+import { ownUrl } from '../base/own-file.ts';
 import { valueText } from '../base/stack.ts';
 import { workerThreads } from '../base/worker-threads.ts';
 import { outsideTasks, pulse } from '../traps.ts';
@@ -19,8 +19,6 @@ import { answer, deskNumber } from './desk.ts';
 export interface WatchData {
   pulse: Int32Array;
   desk: number;
-  /** Where Curio's own code lies. */
-  library: string;
   /** Only the main thread can be looked into from outside. */
   main: boolean;
 }
@@ -76,7 +74,7 @@ export class Watch {
 
   constructor() {
     const { isMainThread, Worker } = workerThreads();
-    const data: WatchData = { pulse, desk: deskNumber(), library: libraryFolder, main: isMainThread };
+    const data: WatchData = { pulse, desk: deskNumber(), main: isMainThread };
     const module = threadModule('stall/thread');
     this.#worker = new Worker(SOURCE ? fromSource(module) : module, {
       workerData: data,

@@ -3,6 +3,7 @@
  */
 
 import { type Callable, callable, describe, isThenable } from '../base/callable.ts';
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import {
   admit,
@@ -25,12 +26,19 @@ import {
 import type { Guard } from './guard.ts';
 import { Lock, RLock } from './lock.ts';
 
+/** What a predicate gives when it holds. */
+type Truthy<T> = Exclude<T, null | undefined | false | 0 | 0n | ''>;
+
 /**
  * A condition variable over a lock (by default one of its own): tasks that hold the lock wait for
  * something to become true, and are notified by tasks that made it so.
  * @see Reference manual, "Synchronization Primitives"
  */
 export class Condition {
+  static {
+    printedAsText(this);
+  }
+
   readonly #lock: Lock | RLock;
   readonly #waiting = new TaskList(this);
 
@@ -116,7 +124,7 @@ export class Condition {
    * **Cancellation:** the error comes only after the lock has been acquired again.
    * @throws RuntimeError if the caller does not hold the lock
    */
-  waitFor<T>(predicate: () => T | PromiseLike<T>): Promise<T> {
+  waitFor<T>(predicate: () => T | PromiseLike<T>): Promise<Truthy<T>> {
     const test = callable(predicate, 'Condition.waitFor', '', ')') as () => T;
     const task = enterComposite('Condition.waitFor()');
     if (task === null) return refused('Condition.waitFor()');
@@ -124,11 +132,11 @@ export class Condition {
     return handled(this.#waitFor(task, test));
   }
 
-  async #waitFor<T>(task: TaskRecord, test: () => T | PromiseLike<T>): Promise<T> {
+  async #waitFor<T>(task: TaskRecord, test: () => T | PromiseLike<T>): Promise<Truthy<T>> {
     for (;;) {
       const answer = test();
       const truth = isThenable(answer) ? await answer : answer;
-      if (truth) return truth as T;
+      if (truth) return truth as Truthy<T>;
       await this.#wait(task);
     }
   }

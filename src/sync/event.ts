@@ -2,6 +2,7 @@
  * An event that tasks wait for, and a result that is set once.
  */
 
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import {
   admit,
@@ -22,6 +23,10 @@ import {
  * @see Reference manual, "Synchronization Primitives"
  */
 export class Event {
+  static {
+    printedAsText(this);
+  }
+
   #set = false;
   readonly #waiting = new TaskList(this);
 
@@ -72,6 +77,10 @@ export class Event {
  * @see Reference manual, "Universal Synchronizaton"
  */
 export class Result<T> {
+  static {
+    printedAsText(this);
+  }
+
   #state: 'unset' | 'value' | 'exception' = 'unset';
   #content: unknown;
   readonly #waiting = new TaskList(this);

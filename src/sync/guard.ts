@@ -4,6 +4,7 @@
  */
 
 import { type Callable, callable } from '../base/callable.ts';
+import { explained } from '../base/unbound.ts';
 import { enterComposite, handled, refused, type TaskRecord } from '../traps.ts';
 
 /** What a guard lets go of. */
@@ -74,6 +75,9 @@ async function hold(
   const guard = await lock.acquire();
   try {
     return await fn(...args);
+  } catch (error) {
+    // swallows: nothing; whatever it has failed with goes on.
+    throw explained(error, fn);
   } finally {
     guard.release();
   }

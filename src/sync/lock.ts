@@ -3,6 +3,7 @@
  */
 
 import type { Callable } from '../base/callable.ts';
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import { admit, callingTask, elsewhere, fail, pass, refused, type TaskRecord, title } from '../traps.ts';
 import { Guard, runHolding } from './guard.ts';
@@ -20,6 +21,10 @@ import { Permits } from './permits.ts';
  * }
  */
 export class Lock {
+  static {
+    printedAsText(this);
+  }
+
   readonly #permits = new Permits<Guard>(this, 1, 'LOCK_ACQUIRE', 'Lock.acquire()', (task) => {
     this.#guard = new Guard(this, task);
     return this.#guard;
@@ -126,6 +131,10 @@ function releasedBefore(): RuntimeError {
  * @see Reference manual, "Synchronization Primitives"
  */
 export class RLock {
+  static {
+    printedAsText(this);
+  }
+
   readonly #permits = new Permits<Guard>(
     this,
     1,

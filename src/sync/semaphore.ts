@@ -3,6 +3,8 @@
  */
 
 import { type Callable, describe } from '../base/callable.ts';
+import { Lineup } from '../base/lineup.ts';
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import { admit, callingTask, elsewhere, fail, pass, refused, type TaskRecord } from '../traps.ts';
 import { Guard, runHolding } from './guard.ts';
@@ -13,9 +15,16 @@ import { Permits } from './permits.ts';
  * @see Reference manual, "Synchronization Primitives"
  */
 export class Semaphore {
+  static {
+    printedAsText(this);
+  }
+
   readonly #permits: Permits<Guard>;
-  /** The permits that are out, as far as that can be told: for reports. */
-  readonly #out = new Set<Guard>();
+  /** Who has permits, as far as that can be told: for reports. */
+  readonly #out = new Lineup<TaskRecord>();
+  /** How many more than one. */
+  readonly #more = new Map<TaskRecord, number>();
+  #counted = 0;
   readonly #most: number;
 
   /** @param value the permits to begin with; 0 is allowed */
@@ -34,24 +43,34 @@ export class Semaphore {
   }
 
   #grant(task: TaskRecord): Guard {
-    const guard = new Guard(this, task);
     // Where some release what others acquired, or without having acquired, nobody can say who holds what, and the
     // list must not grow.
-    if (this.#out.size < this.#most) this.#out.add(guard);
-    return guard;
+    if (this.#counted < this.#most) {
+      this.#counted++;
+      if (this.#out.has(task)) this.#more.set(task, (this.#more.get(task) ?? 0) + 1);
+      else this.#out.add(task);
+    }
+    return new Guard(this, task);
   }
 
-  /** The permit that is taken to be given back: one of the caller's own if it has any, else the one that has been out longest. */
-  #ownPermit(): Guard | undefined {
+  /** Whose permit is taken to be given back: the caller's own if it has one, else that of the task that has had one longest. */
+  #giver(): TaskRecord | undefined {
     const caller = callingTask();
-    for (const guard of this.#out) if (guard.task === caller) return guard;
-    const [first] = this.#out;
-    return first;
+    return caller !== undefined && this.#out.has(caller) ? caller : this.#out.first;
+  }
+
+  #givenBack(task: TaskRecord): void {
+    if (!this.#out.has(task)) return;
+    this.#counted--;
+    const more = this.#more.get(task) ?? 0;
+    if (more > 1) this.#more.set(task, more - 1);
+    else if (more === 1) this.#more.delete(task);
+    else this.#out.delete(task);
   }
 
   /** @internal */
   holders(): Iterable<TaskRecord> {
-    return new Set([...this.#out].map(({ task }) => task));
+    return this.#out;
   }
 
   /** The permits that are free. */
@@ -82,8 +101,9 @@ export class Semaphore {
   }
 
   /** @internal */
-  letGo(guard = this.#ownPermit()): void {
-    if (guard !== undefined) this.#out.delete(guard);
+  letGo(guard?: Guard): void {
+    const giver = guard?.task ?? this.#giver();
+    if (giver !== undefined) this.#givenBack(giver);
     this.#permits.release();
   }
 

@@ -5,6 +5,7 @@
 
 import { type AnyFunction, type Callable, callable, functionName, isOptions } from '../base/callable.ts';
 import { DeferredModule } from '../base/deferred-module.ts';
+import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import { provideThreads } from '../group.ts';
 import { type CancelOptions, newTask, type Task } from '../task.ts';
@@ -33,9 +34,9 @@ const launcher = new DeferredModule(() => {
 /** Options of `spawnThread()`. */
 export interface ThreadOptions {
   /** Nobody wants its result, and the kernel's shutdown ends it wherever it is. */
-  daemon?: boolean;
+  daemon?: boolean | undefined;
   /** What to call it, instead of the function's name. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /**
@@ -43,6 +44,10 @@ export interface ThreadOptions {
  * @see Reference manual, "Asynchronous Threads"
  */
 export class AsyncThread<T = unknown> {
+  static {
+    printedAsText(this);
+  }
+
   readonly #fn: AnyFunction | null;
   readonly #args: readonly unknown[];
   readonly #options: ThreadOptions;
@@ -184,10 +189,6 @@ export class AsyncThread<T = unknown> {
   toString(): string {
     const id = this.#task === null ? '' : `id=${this.#task.id}, `;
     return `AsyncThread(${id}name='${this.name}', state='${this.state}')`;
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.toString();
   }
 }
 

@@ -5,6 +5,7 @@
  * It knows nothing of what they wait for.
  */
 
+import { Lineup } from '../base/lineup.ts';
 import {
   begin,
   block,
@@ -93,7 +94,7 @@ const nothing = () => {};
 
 /** Those who wait for the same thing, in the order they came. */
 export class Line<T> {
-  readonly waiters = new Set<Waiter<T>>();
+  readonly waiters = new Lineup<Waiter<T>>();
   readonly subject: Subject;
 
   /** @param subject what those wait for who stand here, for reports */
@@ -102,7 +103,7 @@ export class Line<T> {
   }
 
   get first(): Waiter<T> | undefined {
-    return this.waiters.size === 0 ? undefined : this.waiters.values().next().value;
+    return this.waiters.first;
   }
 
   wait(task: TaskRecord | null, operation: string, brings?: unknown): Promise<T> {

@@ -88,6 +88,15 @@ describe('errorText()', () => {
     expect(text).toContain('stack.test.ts');
   });
 
+  test('shows the first of very many causes, and says that there are more', () => {
+    let error = new Error('the root');
+    for (let i = 0; i < 20; i++) error = new Error(`number ${i}`, { cause: error });
+    expect(errorText(error)).toContain('the root');
+    error = new Error('one more', { cause: error });
+    expect(errorText(error)).not.toContain('the root');
+    expect(errorText(error)).toMatch(/Caused by: Error: number 0\n[\s\S]*Caused by: … and further causes$/);
+  });
+
   test('shows causes that are no errors, and what is no error itself', () => {
     expect(errorText(new Error('top', { cause: 'a string' }))).toMatch(/Caused by: a string$/);
     expect(errorText(new Error('top', { cause: null }))).toMatch(/Caused by: null$/);

@@ -13,12 +13,14 @@ import {
   ReadResourceBusy,
   RuntimeError,
   run,
+  SyncIOError,
   sleep,
   spawn,
   TaskTimeout,
   timeoutAfter,
 } from 'curio';
 import { FileStream, type Socket, type SocketStream } from 'curio/io';
+import { IPPROTO_TCP, TCP_NODELAY } from 'curio/socket';
 import { VirtualClock } from 'curio/testing';
 import { afterAll, expect, test } from 'vitest';
 import { connectedPair, drain, onEachDriver } from '../kit/drivers.ts';
@@ -325,12 +327,30 @@ onEachDriver('streams', (driver) => {
       await peer.close();
     }));
 
-  test('a synchronous block is refused', () =>
+  test('a synchronous block is refused, and a synchronous loop', () =>
     run(async () => {
       const [stream, peer] = await streamPair();
       expect(() => (stream as unknown as Disposable)[Symbol.dispose]).toThrow(AsyncOnlyError);
+      expect(() => [...(stream as unknown as Iterable<Buffer>)]).toThrow(SyncIOError);
       await stream.close();
       await peer.close();
+    }));
+
+  test('a stream over a socket has its names and options', () =>
+    run(async () => {
+      const [a, b] = await connectedPair();
+      const stream = a.asStream();
+      expect(stream.getsockname()).toEqual(a.getsockname());
+      expect(stream.getpeername()).toEqual(b.getsockname());
+      stream.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+      expect(a.getsockopt(IPPROTO_TCP, TCP_NODELAY)).not.toBe(0);
+      expect(stream.getsockopt(IPPROTO_TCP, TCP_NODELAY)).not.toBe(0);
+      expect(() => stream.setsockopt(IPPROTO_TCP, TCP_NODELAY, 'on' as never)).toThrow(
+        'SocketStream.setsockopt()',
+      );
+      await stream.close();
+      expect(() => stream.getpeername()).toThrow('EBADF');
+      await b.close();
     }));
 
   test('a socket has one stream: asked for again, it still has what was read ahead', () =>

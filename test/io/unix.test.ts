@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { endianness, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   NotSupportedError,
@@ -185,7 +185,7 @@ on('posix', 'Unix sockets', () => {
       expect(flags & MSG_CTRUNC).toBe(0);
       const [level, type, bytes] = ancillary[0]!;
       expect([level, type, bytes.length]).toEqual([SOL_SOCKET, SCM_RIGHTS, 4]);
-      const received = bytes.readInt32LE();
+      const received = endianness() === 'LE' ? bytes.readInt32LE() : bytes.readInt32BE();
       const text = Buffer.alloc(100);
       expect(text.toString('latin1', 0, readSync(received, text))).toBe('secret of the file');
       closeSync(received);

@@ -19,6 +19,7 @@ import {
 import { VirtualClock } from 'curio/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { recorder } from '../kit/recorder.ts';
+import { thrownBy } from '../kit/virtual.ts';
 
 class Oops extends Error {
   override name = 'Oops';
@@ -44,6 +45,27 @@ describe('a crash', () => {
       await expect(task.join()).rejects.toThrow(TaskError);
     });
     expect(options.logger.lines).toHaveLength(1);
+  });
+
+  test('is logged in few words, though its cause is a failure that was caused by another, and so on for ever', async () => {
+    const lengths: number[] = [];
+    const logger = { ...recorder(), error: (message: string) => void lengths.push(message.length) };
+    await run({ clock: new VirtualClock(), logger }, async () => {
+      let task: Task<unknown> = await spawn(async () => {
+        throw new Oops('the root of it');
+      });
+      for (let i = 0; i < 5_000; i++) {
+        const next = task;
+        task = await spawn(() => next.join());
+      }
+      const error = (await thrownBy(task.join())) as Error;
+      expect(error.message).toMatch(
+        / failed: TaskError: Task\(id=\d+, name='anonymous'\) failed: TaskError: .* …$/,
+      );
+      expect(error.cause).toBeInstanceOf(TaskError);
+    });
+    expect(lengths).toHaveLength(5_001);
+    expect(Math.max(...lengths)).toBeLessThan(200_000);
   });
 
   test('is logged with the causes of its error', async () => {

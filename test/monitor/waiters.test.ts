@@ -122,6 +122,25 @@ describe('the report of a deadlock', () => {
     expect(error.message).toMatch(/'main' waits for Lock#\d+, held by \d+ 'forgetful', which has ended/);
   });
 
+  test('names some of the circles where a thousand tasks each hold what a thousand others want', async () => {
+    const many = 1000;
+    const error = await deadlock(async function main() {
+      const [a, b] = [new Semaphore(many), new Semaphore(many)];
+      for (let i = 0; i < many; i++) {
+        await spawn({ name: 'left' }, inTurn(a, b));
+        await spawn({ name: 'right' }, inTurn(b, a));
+      }
+      await new Event().wait();
+    });
+    expect(error.circles.length).toBeGreaterThan(50);
+    expect(error.circles.flat().length).toBeLessThan(20_000);
+    for (const circle of error.circles) expect(new Set(circle).size).toBe(circle.length);
+    const lines = unnumbered(error.message);
+    expect(lines.filter((line) => line.startsWith('A circle'))).toHaveLength(50);
+    expect(lines).toContain(`… and ${error.circles.length - 50} circles more.`);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(10_000);
+  });
+
   test('finds the circle through a semaphore and a group, and describes queues and events', async () => {
     const error = await deadlock(async function main() {
       const permits = new Semaphore(2);
@@ -239,6 +258,24 @@ describe('waiters of a program that runs', () => {
       await sleep(2);
       expect(living.lines().filter((line) => line.startsWith('A circle'))).toEqual([]);
       expect(living.graph().waits.length).toBeGreaterThan(4);
+    }));
+
+  test('tells of twenty thousand that wait for what twenty thousand others hold, who wait themselves', () =>
+    looking(async (living) => {
+      const many = 20_000;
+      const permits = new Semaphore(many);
+      const lock = new Lock();
+      await spawn({ name: 'holder' }, async () => {
+        await using _ = await lock.acquire();
+        await sleep(100);
+      });
+      for (let i = 0; i < many; i++) await spawn(inTurn(permits, lock));
+      await sleep(2);
+      for (let i = 0; i < many; i++) await spawn({ name: 'waiter' }, () => permits.acquire());
+      await sleep(1);
+      const graph = living.graph();
+      expect(graph.circles).toEqual([]);
+      expect(graph.waits.find(({ name }) => name === 'waiter')).toMatchObject({ holding: many });
     }));
 
   test('says so when nobody waits for anything', () =>

@@ -2,6 +2,7 @@
 // the real thread: nothing else can tell.
 
 import {
+  Local,
   run,
   sleep,
   spawn,
@@ -50,6 +51,41 @@ describe('timeoutAfter({ hard: true })', () => {
       }),
     PATIENT,
   );
+
+  // Each in several runs: what a moment is like in which such a loop is stopped is a matter of luck.
+  for (const [what, loop] of Object.entries({
+    'one that only awaits': async () => {
+      for (;;) await null;
+    },
+    'one that awaits what it calls': async () => {
+      const step = async () => {
+        await null;
+      };
+      for (;;) await step();
+    },
+    'one over an asynchronous generator': async () => {
+      async function* numbers() {
+        for (let n = 0; ; n++) yield n;
+      }
+      for await (const n of numbers()) Math.sqrt(n);
+    },
+  })) {
+    test(
+      `ends ${what}, and the process lives`,
+      () =>
+        run({ logger: recorder() }, async () => {
+          for (let round = 0; round < 5; round++) {
+            const error = await timeoutAfter({ hard: true }, 0.1, loop).catch((caught: unknown) => caught);
+            expect(error).toBeInstanceOf(TaskTimeout);
+            const local = new Local<{ tag: number }>();
+            local.tag = round;
+            await wait(new Promise((resolve) => setTimeout(resolve, 1)));
+            expect(local.tag).toBe(round);
+          }
+        }),
+      PATIENT,
+    );
+  }
 
   test(
     'ends one that comes back from an ordinary promise and then spins',

@@ -3,6 +3,8 @@
 import {
   BoundedSemaphore,
   CancelledError,
+  currentTask,
+  Event,
   gather,
   ignoreAfter,
   RuntimeError,
@@ -85,6 +87,52 @@ for (const Kind of [Semaphore, BoundedSemaphore]) {
       }).toThrow(TypeError);
       expect(semaphore.value).toBe(3);
     });
+
+    test('others may give back very many permits', () =>
+      virtually(async () => {
+        const many = 250_000;
+        const semaphore = new Kind(many);
+        const taker = await spawn(async () => {
+          for (let i = 0; i < many; i++) await semaphore.acquire();
+        });
+        await taker.join();
+        for (let i = 0; i < many; i++) await semaphore.release();
+        expect(semaphore.value).toBe(many);
+      }));
+
+    test('knows who has permits, also of those who have several, and of those whose permit others gave back', () =>
+      virtually(async () => {
+        const semaphore = new Kind(4);
+        const who = () => [...semaphore.holders()].map((task) => task.name);
+        const hold = async (permits: number, give: Event) => {
+          for (let i = 0; i < permits; i++) await semaphore.acquire();
+          for (let i = 0; i < permits; i++) {
+            await give.wait();
+            give.clear();
+            await semaphore.release();
+          }
+        };
+        const [left, right] = [new Event(), new Event()];
+        const two = await spawn({ name: 'two' }, hold, 2, left);
+        const one = await spawn({ name: 'one' }, hold, 1, right);
+        await sleep(0);
+        const guard = await semaphore.acquire();
+        const { name } = await currentTask();
+        expect(who()).toEqual(['two', 'one', name]);
+        await left.set();
+        await sleep(0);
+        expect(who()).toEqual(['two', 'one', name]);
+        guard.release();
+        expect(who()).toEqual(['two', 'one']);
+        await semaphore.release();
+        expect(who()).toEqual(['one']);
+        await semaphore.acquire();
+        await left.set();
+        await two.join();
+        expect(who()).toEqual([name]);
+        await right.set();
+        await expect(one.join()).resolves.toBeUndefined();
+      }));
 
     test('with waiters present release() passes the permit on: value stays 0, and nobody can overtake', () =>
       virtually(async () => {

@@ -21,6 +21,7 @@ import {
   Result,
   run,
   runInThread,
+  runServer,
   SignalEvent,
   SignalQueue,
   sleep,
@@ -29,12 +30,16 @@ import {
   TaskGroup,
   type TimeoutScope,
   taskGroup,
+  tcpServer,
   timeoutAfter,
+  unixServer,
   wait,
 } from 'curio';
 import { longblock, schedtrace } from 'curio/debug';
 import { awaitable, instantiateCoroutine } from 'curio/meta';
 import { SchedFIFO } from 'curio/sched';
+import type { Address, Socket } from 'curio/socket';
+import type { SSLContext, SSLSocket } from 'curio/ssl';
 import { futureWait, ioWaiting, schedulerWait } from 'curio/traps';
 import { expectTypeOf } from 'vitest';
 
@@ -61,6 +66,8 @@ export async function running() {
   expectTypeOf(run(either, true)).resolves.toEqualTypeOf<string | number>();
   expectTypeOf(run<[number, number], number>(add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(run(instantiateCoroutine(add, 1, 2))).resolves.toEqualTypeOf<number>();
+  expectTypeOf(run(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(new Kernel().run(runInThread, plain, 'x')).resolves.toEqualTypeOf<number>();
 
   // @ts-expect-error a promise is not a function
   void run(add(1, 2));
@@ -99,6 +106,7 @@ export async function tasks() {
   expectTypeOf(task.where()).toEqualTypeOf<[filename: string, line: number] | null>();
   expectTypeOf(await spawn({ daemon: true, name: 'x' }, plain, 'y')).toEqualTypeOf<Task<number>>();
   expectTypeOf(await spawn(() => sleep(1))).toEqualTypeOf<Task<number>>();
+  expectTypeOf(await spawn({ daemon: true }, runInThread, plain, 'x')).toEqualTypeOf<Task<number>>();
   expectTypeOf(await spawn(instantiateCoroutine(add, 1, 2))).toEqualTypeOf<Task<number>>();
   expectTypeOf(currentTask()).resolves.toEqualTypeOf<Task<unknown>>();
   expectTypeOf(task).toExtend<Task<unknown>>();
@@ -120,8 +128,17 @@ export async function tasks() {
   void spawn({ daemon: true }, add, 1);
   // @ts-expect-error a misspelt option
   void spawn({ deamon: true }, add, 1, 2);
-  // @ts-expect-error the id is not to be changed
+  // What a task is called and how it is doing is not to be changed.
+  // @ts-expect-error
   task.id = 5;
+  // @ts-expect-error
+  task.state = 'READY';
+  // @ts-expect-error
+  task.cycles = 0;
+  // @ts-expect-error
+  task.cancelled = true;
+  // @ts-expect-error
+  task.terminated = true;
 
   await task.cancel();
   await task.cancel({ blocking: false, exc: TypeError });
@@ -139,6 +156,9 @@ export async function timeouts() {
   expectTypeOf(ignoreAfter(1, runInThread, plain, 'x')).resolves.toEqualTypeOf<number | undefined>();
   // @ts-expect-error an argument is missing
   void timeoutAfter(1, runInThread, add, 1);
+  expectTypeOf(timeoutAfter(1).run(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(ignoreAfter(1).run(runInThread, plain, 'x')).resolves.toEqualTypeOf<number | undefined>();
+  expectTypeOf(disableCancellation(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(timeoutAfter(null, plain, 'x')).resolves.toEqualTypeOf<number>();
   expectTypeOf(timeoutAfter(1)).toEqualTypeOf<TimeoutScope>();
   expectTypeOf(timeoutAfter(1).run(add, 1, 2)).resolves.toEqualTypeOf<number>();
@@ -151,6 +171,8 @@ export async function timeouts() {
   ).resolves.toEqualTypeOf<number | 'late'>();
   expectTypeOf(ignoreAfter(1).run(add, 1, 2)).resolves.toEqualTypeOf<number | undefined>();
   expectTypeOf(ignoreAfter(1).expired).toEqualTypeOf<boolean>();
+  // @ts-expect-error the time decides that
+  ignoreAfter(1).expired = true;
   expectTypeOf(disableCancellation(add, 1, 2)).resolves.toEqualTypeOf<number>();
 
   // @ts-expect-error a promise is not a function
@@ -214,6 +236,7 @@ export async function primitives() {
   void lock.with(add(1, 2));
   const condition = new Condition(lock);
   await condition.waitFor(() => queue.size() > 0);
+  expectTypeOf(condition.waitFor((): string | null => null)).resolves.toEqualTypeOf<string>();
 
   expectTypeOf(new Event().wait()).resolves.toEqualTypeOf<void>();
   const result = new Result<number>();
@@ -248,6 +271,35 @@ export async function promises() {
   void wait(5);
   // @ts-expect-error a promise is not a function
   void abortable(add(1, 2));
+}
+
+export async function servers(ssl: SSLContext, sock: Socket) {
+  const plain = async (client: Socket) => client.sendall('x');
+  const secure = async (client: SSLSocket, _address: Address) => client.doHandshake();
+  await tcpServer('', 0, plain);
+  await tcpServer('', 0, plain, { ssl });
+  await tcpServer('', 0, secure, { ssl });
+  await tcpServer('', 0, (client) => expectTypeOf(client).toEqualTypeOf<Socket>());
+  await tcpServer('', 0, (client) => expectTypeOf(client).toEqualTypeOf<SSLSocket>(), { ssl });
+  // @ts-expect-error no ssl
+  await tcpServer('', 0, secure);
+  // @ts-expect-error no ssl
+  await tcpServer('', 0, secure, { backlog: 5 });
+
+  // Handed on to what calls them.
+  await run(tcpServer, '', 0, plain);
+  await run(tcpServer, '', 0, (client) => expectTypeOf(client).toEqualTypeOf<Socket>());
+  await run({ stacks: true }, tcpServer, '', 0, secure, { ssl, backlog: 5 });
+  await spawn(tcpServer, '', 0, secure, { ssl });
+  await spawn({ daemon: true }, unixServer, '/x', secure, { ssl });
+  await timeoutAfter(1, runServer, sock, secure, { ssl });
+  await new TaskGroup().spawn(runServer, sock, plain);
+  // @ts-expect-error no ssl
+  await spawn(unixServer, '/x', secure);
+  // @ts-expect-error a port is a number
+  await run(tcpServer, '', '0', plain);
+  // @ts-expect-error no such option
+  await run(tcpServer, '', 0, plain, { nonsense: 1 });
 }
 
 export function metaprogramming() {

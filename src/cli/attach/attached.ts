@@ -39,13 +39,12 @@ export class Attached implements WatchThread {
   #moved = performance.now();
   #stall: Stall | null = null;
 
-  private constructor(pid: number, inspector: Inspector, desk: number, library: string) {
+  private constructor(pid: number, inspector: Inspector, desk: number) {
     this.pid = pid;
     this.#inspector = inspector;
     this.#desk = desk;
     this.#holder = new Holder(
       desk,
-      library,
       () => this.tell('pong'),
       () => inspector,
     );
@@ -81,10 +80,10 @@ export class Attached implements WatchThread {
       throw new NotAttachable(`Process ${pid} does not answer: it is in a call that is not JavaScript.`);
     const copies = (count as { result: { value: number } }).result.value;
     for (let desk = 0; desk < copies; desk++) {
-      const library = await evaluate(inspector, deskCall(desk, 'ask', 'library', []))
+      const knows = await evaluate(inspector, deskCall(desk, 'ask', 'library', []))
         .then(deskReply)
         .then(undefined, none);
-      if (library !== null) return new Attached(pid, inspector, desk, library as string);
+      if (knows !== null) return new Attached(pid, inspector, desk);
     }
     const why = copies === 0 ? 'its main thread has not loaded it' : 'no kernel has run in its main thread';
     throw new NotAttachable(`Process ${pid} does not run Curio: ${why}.`);

@@ -1,0 +1,51 @@
+// A set with a first member: compared with an array, and so large that what is not O(1) would never end.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Lineup } from '../../src/base/lineup.ts';
+
+test('the first is whoever has been there longest, whoever comes, comes again or leaves', () => {
+  const member = fc.nat(12);
+  const step = fc.oneof(
+    member.map((it) => ({ do: 'add' as const, it })),
+    member.map((it) => ({ do: 'delete' as const, it })),
+    fc.constant({ do: 'first' as const, it: 0 }),
+    fc.constant({ do: 'shift' as const, it: 0 }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const lineup = new Lineup<number>();
+      let model: number[] = [];
+      for (const { do: what, it } of steps) {
+        if (what === 'add') {
+          lineup.add(it);
+          if (!model.includes(it)) model.push(it);
+        } else if (what === 'delete') {
+          expect(lineup.delete(it)).toBe(model.includes(it));
+          model = model.filter((other) => other !== it);
+        } else {
+          const { first } = lineup;
+          expect(first).toBe(model[0]);
+          if (what === 'shift' && first !== undefined) {
+            lineup.delete(first);
+            model.shift();
+          }
+        }
+        expect([...lineup]).toEqual(model);
+        expect([lineup.size, lineup.has(it)]).toEqual([model.length, model.includes(it)]);
+      }
+    }),
+  );
+});
+
+test('a million may leave from the front', () => {
+  const lineup = new Lineup<number>();
+  for (let i = 0; i < 1_000_000; i++) lineup.add(i);
+  for (let i = 0; i < 1_000_000; i++) {
+    if (lineup.first !== i) expect(lineup.first).toBe(i);
+    lineup.delete(i);
+    // Somebody always comes.
+    if (i % 2 === 0) lineup.add(1_000_000 + i);
+  }
+  expect([lineup.size, lineup.first]).toEqual([500_000, 1_000_000]);
+});
