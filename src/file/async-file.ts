@@ -354,6 +354,11 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
     return this.#turns.device.handle.fd;
   }
 
+  /** @internal Before a process is given the descriptor. */
+  handOver(who: string): void {
+    this.#turns.handOver(who);
+  }
+
   /** True if the file was opened for reading. */
   readable(): boolean {
     return this.#mode.readable;

@@ -105,6 +105,11 @@ export class Device {
     return this.at === this.#offset || !this.seekable ? null : this.at;
   }
 
+  /** True if the descriptor stands where the file does, or will when something is appended. */
+  get inPlace(): boolean {
+    return this.append || this.#place === null;
+  }
+
   #moved(bytes: number, place: number | null): void {
     this.at += bytes;
     if (place === null) this.#offset += bytes;

@@ -7,7 +7,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { errorText } from '../base/stack.ts';
-import { CancelledError, ResourceBusy } from '../errors.ts';
+import { CancelledError, ResourceBusy, RuntimeError } from '../errors.ts';
 import { attach, closedError } from '../io/system.ts';
 import { Permits } from '../sync/permits.ts';
 import {
@@ -164,6 +164,23 @@ export class Turns<D extends string | Buffer> {
   leaveBlocking(): void {
     this.#isBlocking = false;
     this.#update();
+  }
+
+  // ---- Other users of the descriptor ----
+
+  /**
+   * Before a process is given the descriptor: hands over what was written.
+   * @throws RuntimeError if the process would not begin where the file stands
+   */
+  handOver(who: string): void {
+    if (this.#closing !== null) return;
+    const { contents, device } = this;
+    if (contents.input.unread || !device.inPlace)
+      throw new RuntimeError(
+        `${who}: ${this.#name} has been read ahead or moved with seek(), and the process would begin elsewhere in it. ` +
+          'Open it once more for the process.',
+      );
+    if (contents.free) for (const step of contents.flush()) device.performSync(step);
   }
 
   // ---- The end ----

@@ -26,6 +26,9 @@ function choose(wanted = process.env.CURIO_DRIVER ?? ''): { driver: Driver; info
     throw new RuntimeError(`CURIO_DRIVER is 'posix' or 'portable', not '${wanted}'.`);
   }
   if (wanted === 'portable') return portable('CURIO_DRIVER asks for it');
+  // Bun is ended by the addon's first call of libuv; Deno's child processes know no descriptors.
+  const other = ['bun', 'deno'].find((name) => name in process.versions);
+  if (wanted === '' && other !== undefined) return portable(`the addon is for Node, and this is ${other}`);
   const loaded = loadAddon();
   if (loaded.posix !== null) {
     const reason = wanted === 'posix' ? 'CURIO_DRIVER asks for it' : `its addon is there, ${loaded.origin}`;

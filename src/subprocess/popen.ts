@@ -170,7 +170,8 @@ export class Popen<const out O extends PopenOptions = PopenOptions> implements A
   }
 
   toString(): string {
-    const state = this.returncode === null ? 'running' : `returncode ${this.returncode}`;
+    const ended = this.returncode === null ? 'running' : `returncode ${this.returncode}`;
+    const state = this.pid === null ? 'not started' : ended;
     return `Popen(${Array.isArray(this.args) ? this.args.join(' ') : this.args}, pid ${this.pid}, ${state})`;
   }
 }

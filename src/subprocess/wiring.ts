@@ -8,6 +8,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { describe } from '../base/callable.ts';
 import { RuntimeError } from '../errors.ts';
+import { AsyncFile } from '../file/async-file.ts';
 import { driver } from '../io/choice.ts';
 import type { Handle } from '../io/driver.ts';
 import { FileStream } from '../io/stream.ts';
@@ -152,6 +153,7 @@ function given(target: object, name: Name, who: string): Wire {
       );
     if (pipes.has(target)) return handedOver(target, name);
   }
+  if (target instanceof AsyncFile) target.handOver(`${who}, ${name}`);
   const { fileno, fd } = target as { fileno?: unknown; fd?: unknown };
   const number = typeof fileno === 'function' ? (target as { fileno(): number }).fileno() : fd;
   if (typeof number === 'number') {
@@ -160,6 +162,10 @@ function given(target: object, name: Name, who: string): Wire {
     error.message += `, and cannot be the ${name} of a process`;
     throw error;
   }
+  if (fd === null)
+    throw new TypeError(
+      `${who} was given ${describe(target)} as ${name}, which is not open yet: wait for its 'open' event.`,
+    );
   // What Node makes of it: it says so if there is no descriptor underneath.
   if (typeof (target as Partial<Readable>).pipe === 'function') return wire(target as Readable);
   throw new TypeError(`${who} was given ${describe(target)} as ${name}, which has no descriptor.`);

@@ -44,6 +44,16 @@ test('asking for the posix driver without its addon says so, and without asking 
   expect(stdout).toBe('loaded: nothing\ndriver: portable\n');
 });
 
+test.each(['bun', 'deno'])(
+  '%s, which says that it is Node and lacks what the addon needs, gets the portable driver',
+  async (name) => {
+    const pretend = `Object.defineProperty(process,'versions',{value:{...process.versions,${name}:'1.0.0'}})`;
+    const NODE_OPTIONS = `--import data:text/javascript,${pretend}`;
+    const { stdout } = await start('io-lazy', { NODE_OPTIONS });
+    expect(stdout).toBe('loaded: nothing\ndriver: portable\n');
+  },
+);
+
 test.each(drivers)(
   'kernels in several threads speak to each other, and one that is ended leaves no socket (%s)',
   async (driver) => {

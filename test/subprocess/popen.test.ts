@@ -1,10 +1,11 @@
 // Processes one by one: how they are started, what they read and write, how they end, and what waiting for them means.
 
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
+  aopen,
   currentTask,
   gather,
   ReadResourceBusy,
@@ -18,7 +19,7 @@ import {
   timeoutAfter,
 } from 'curio';
 import { socketpair } from 'curio/socket';
-import { DEVNULL, PIPE, Popen, STDOUT } from 'curio/subprocess';
+import { checkOutput, DEVNULL, PIPE, Popen, run as runCommand, STDOUT } from 'curio/subprocess';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Exit } from '../../src/subprocess/exit.ts';
 import { on, onEachDriver } from '../kit/drivers.ts';
@@ -54,6 +55,47 @@ onEachDriver('a process', (driver) => {
     });
     expect(stateOf(p.pid as number)).toBe(null);
   });
+
+  test('that is given a file finds there what was written before it, and what follows after it', () =>
+    run(async () => {
+      const path = join(folder(), 'log');
+      await using log = await aopen(path, 'w');
+      await log.write('before\n');
+      await runCommand(['echo', 'meanwhile'], { stdout: log });
+      await log.write('after\n');
+      await log.flush();
+      expect(readFileSync(path, 'utf8')).toBe('before\nmeanwhile\nafter\n');
+    }));
+
+  test('is not given a file of which it would not find what follows', () =>
+    run(async () => {
+      const path = join(folder(), 'lines');
+      writeFileSync(path, '1\n2\n3\n');
+      await using lines = await aopen(path, 'r+');
+      expect(await lines.readline()).toBe('1\n');
+      const elsewhere = `Popen(), stdin: '${path}' has been read ahead or moved with seek(), and the process`;
+      expect(() => new Popen(['cat'], { stdin: lines })).toThrow(elsewhere);
+      await lines.seek(await lines.tell());
+      expect(() => new Popen(['cat'], { stdin: lines })).toThrow(elsewhere);
+      expect(await lines.read()).toBe('2\n3\n');
+      await using once = await aopen(path);
+      expect(text(await checkOutput(['cat'], { stdin: once }))).toBe('1\n2\n3\n');
+      await lines.close();
+      await expect(new Popen(['cat'], { stdin: lines }).wait()).rejects.toThrow('EBADF: it has been closed');
+    }));
+
+  test('is not given a stream of Node’s before that is open', () => {
+    const stream = createReadStream('/etc/passwd');
+    onTestFinished(() => void stream.destroy());
+    expect(() => new Popen(['cat'], { stdin: stream })).toThrow("not open yet: wait for its 'open' event");
+  });
+
+  test('that could not be started says so as text', () =>
+    run(async () => {
+      const p = new Popen(['/nowhere/to/be/found']);
+      expect(String(p)).toBe('Popen(/nowhere/to/be/found, pid null, not started)');
+      await expect(p.wait()).rejects.toMatchObject({ code: 'ENOENT' });
+    }));
 
   test('is watched without waiting with poll(), which gives null while it runs', () =>
     run(async () => {

@@ -162,6 +162,24 @@ describe.concurrent('a program with workers runs', { timeout: 120_000 }, () => {
     expect(said).toEqual(['thread', 'process', 'async thread']);
   });
 
+  test('that may not ask V8 about functions: it is told what to write instead', async () => {
+    const where = folder();
+    writeFileSync(`${where}/package.json`, '{ "private": true }');
+    await install(where);
+    const program = `
+      import { run, runInThread } from 'curio';
+      const error = await run(() => runInThread(() => 1)).catch((error) => error);
+      console.log(error.name, error.message);`;
+    const stable = process.allowedNodeEnvironmentFlags.has('--permission');
+    const permission = [stable ? '--permission' : '--experimental-permission', '--allow-fs-read=*'];
+    const { said } = await node([...permission, '--input-type=module', '-e', program], where);
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^NotSupportedError Node's --permission .* moduleFunction\(import\.meta\.url, 'work'\)/,
+      ),
+    ]);
+  });
+
   test.each(['esm', 'cjs'] as const)('as one bundle: %s', async (format) => {
     const file = `${folder()}/bundle.${format === 'esm' ? 'mjs' : 'cjs'}`;
     await bundle(`${programs}workers.ts`, file, format);

@@ -6,6 +6,7 @@
  */
 
 import type { Session } from 'node:inspector';
+import { NotSupportedError } from '../../errors.ts';
 
 /** What V8 knows about a function. */
 export interface Inspection {
@@ -41,7 +42,16 @@ export function inspecting<T>(
 ): T {
   const { Session: InspectorSession } = process.getBuiltinModule('node:inspector');
   const session = new InspectorSession();
-  session.connect();
+  try {
+    session.connect();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error;
+    throw new NotSupportedError(
+      "Node's --permission lets nobody ask V8 what a function has captured. Export the function from a module of its own and " +
+        "hand over moduleFunction(import.meta.url, 'work') there, which needs no asking.",
+      { cause: error },
+    );
+  }
   try {
     return use((method, params) => {
       let answer: unknown;
