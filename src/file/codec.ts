@@ -381,7 +381,12 @@ function search(codec: Codec, units: number, bytes: Buffer, state: number): numb
     return codec.decode(part.subarray(0, codec.complete(part, state)), state)?.length ?? 0;
   };
   let low = 0;
-  let high = bytes.length;
+  // In steps that double: what is looked for is often near.
+  let high = Math.min(units, bytes.length);
+  while (high < bytes.length && unitsOf(high) < units) {
+    low = high + 1;
+    high = Math.min(2 * high, bytes.length);
+  }
   while (low < high) {
     const middle = (low + high) >> 1;
     if (unitsOf(middle) < units) low = middle + 1;

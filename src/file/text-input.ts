@@ -19,6 +19,14 @@ import { Segment } from './segment.ts';
 const WINDOW = 32768;
 const NEWLINE = 10;
 
+/** A place in a segment: the units before it, the bytes they were decoded from, and the state of the codec after these. */
+interface Measured {
+  segment: Segment;
+  unit: number;
+  byte: number;
+  state: number;
+}
+
 /** A place that `tell` gives is a byte, plus the state of the codec in units of this. Files are smaller. */
 const STATE = 2 ** 50;
 
@@ -47,6 +55,9 @@ export class TextInput implements Input<string> {
   private position = 0;
   /** What the quick way looks for; empty if it will not do. */
   private terminator = '';
+
+  /** How far `tell` has measured, so that it need not measure the same twice. */
+  private measured: Measured | null = null;
 
   // How far the operation at hand has looked: the segment, the unit in it, and how many characters that is.
   private segment = 0;
@@ -263,10 +274,21 @@ export class TextInput implements Input<string> {
     let byte = this.at - (this.blockEnd - this.blockStart);
     if (first === undefined) return { byte, state: this.state };
     for (const { size } of this.segments) byte -= size;
-    const { bytes, state, text } = first;
-    const read = this.codec.measure(text, this.position, bytes, state);
-    const after = bytes === null ? state : this.codec.after(bytes.subarray(0, read), state);
-    return { byte: byte + read, state: after };
+    const measured = this.measure(first);
+    return { byte: byte + measured.byte, state: measured.state };
+  }
+
+  /** What has been read of the first segment. */
+  private measure(segment: Segment): Measured {
+    const { codec, position: unit } = this;
+    let from = this.measured;
+    if (from === null || from.segment !== segment || from.unit > unit)
+      from = { segment, unit: 0, byte: 0, state: segment.state };
+    const bytes = segment.bytes === null ? null : segment.bytes.subarray(from.byte);
+    const read = codec.measure(segment.text.slice(from.unit), unit - from.unit, bytes, from.state);
+    const state = bytes === null ? from.state : codec.after(bytes.subarray(0, read), from.state);
+    this.measured = { segment, unit, byte: from.byte + read, state };
+    return this.measured;
   }
 
   tell(): number {
@@ -286,6 +308,7 @@ export class TextInput implements Input<string> {
   restart(place: number): number {
     const byte = place % STATE;
     this.segments = [];
+    this.measured = null;
     this.position = this.blockStart = this.blockEnd = 0;
     this.quicken();
     this.begin();

@@ -15,7 +15,7 @@ import {
 } from 'curio';
 import { AsyncFile, aopen, SEEK_CUR, SEEK_END, SEEK_SET } from 'curio/file';
 import { VirtualClock } from 'curio/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { recorder } from '../kit/recorder.ts';
 import { makeFolder } from './folder.ts';
 
@@ -298,6 +298,34 @@ describe('writing', () => {
 });
 
 describe('places', () => {
+  test.each(['shift_jis', 'gb18030', 'euc-jp', 'iso-2022-jp'])(
+    'to tell after each line decodes each line a few times, and not what was read ahead: %s',
+    async (encoding) => {
+      const line = Buffer.from(
+        { shift_jis: '93fa0a', gb18030: 'c8d50a', 'euc-jp': 'c6fc0a', 'iso-2022-jp': '1b2442467c1b28420a' }[
+          encoding
+        ]!,
+        'hex',
+      );
+      const many = 4000;
+      const path = folder.file(Buffer.concat(new Array(many).fill(line)));
+      const decode = vi.spyOn(TextDecoder.prototype, 'decode');
+      try {
+        await run(async () => {
+          await using file = await aopen(path, 'r', { encoding });
+          for (let i = 1; i <= many; i++) {
+            expect(await file.readline()).toBe('日\n');
+            expect((await file.tell()) % 2 ** 50).toBe(i * line.length);
+          }
+        });
+        const decoded = decode.mock.calls.reduce((sum, [bytes]) => sum + (bytes?.byteLength ?? 0), 0);
+        expect(decoded).toBeLessThan(100 * many * line.length);
+      } finally {
+        decode.mockRestore();
+      }
+    },
+  );
+
   test('seek and tell, as the seeds do it', async () => {
     await run(async () => {
       const path = folder.file('line 1\nline 2\nline 3\n');
