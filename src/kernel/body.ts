@@ -14,13 +14,17 @@ export function start(record: TaskRecord): void {
   let outcome: Promise<unknown>;
   try {
     outcome = Promise.resolve(fn(...args));
-    // One with a then() of its own may throw there, or call back from another task.
-    if (outcome.then !== Promise.prototype.then) outcome = new Promise((resolve) => resolve(outcome));
+    if (outcome.then !== Promise.prototype.then) outcome = adopt(outcome);
   } catch (error) {
     // swallows: nothing; whatever ended the task, CancelledError included, is its outcome.
     return record.core.terminate(record, true, error);
   }
   void outcome.then(succeeded, failed);
+}
+
+/** A promise with a then() of its own may throw there, or call back from another task. */
+function adopt(promise: Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve) => resolve(promise));
 }
 
 // These find their task by the context they run in, and so are not made anew for each.

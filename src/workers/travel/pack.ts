@@ -5,6 +5,7 @@
  * Knows nothing of workers.
  */
 
+import { Buffer } from 'node:buffer';
 import { type AnyFunction, describe, functionName, givenName } from '../../base/callable.ts';
 import { standingAlone } from '../message.ts';
 import { crossesByHandle } from './crossing.ts';
