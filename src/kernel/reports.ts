@@ -54,10 +54,12 @@ export class Reports {
   }
 
   swallowed(record: TaskRecord, seconds: number): void {
-    const held =
-      record.state === 'PROMISE_WAIT'
-        ? 'It awaits an ordinary promise, which cannot be cancelled: use wait(promise), abortable() or currentSignal().'
-        : 'If it catches errors, let CancelledError through.';
+    let held = 'If it catches errors, let CancelledError through.';
+    if (record.state === 'PROMISE_WAIT')
+      held =
+        'It awaits an ordinary promise, which cannot be cancelled: use wait(promise), abortable() or currentSignal().';
+    else if (this.#threads.has(record))
+      held = `A thread is told at its next AWAIT(): let it do one now and then. ${held}`;
     logTo(
       this.logger,
       'warn',

@@ -87,6 +87,10 @@ export class CancellationLedger extends Observer {
       throw new RangeError(
         `A ledger keeps a whole number of cancellations, 1 or more, not ${describe(size)}.`,
       );
+    if (filter !== undefined && typeof filter?.has !== 'function')
+      throw new TypeError(
+        `The filter of a ledger is a set of task names, not ${describe(filter)}: { filter: new Set(['spam']) }.`,
+      );
     this.#size = size;
     this.#filter = filter;
     this.#level = level;

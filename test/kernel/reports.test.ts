@@ -9,6 +9,7 @@ import {
   run,
   sleep,
   spawn,
+  spawnThread,
   type Task,
   TaskCancelled,
   TaskError,
@@ -348,6 +349,20 @@ describe('a task that was cancelled, swallowed it, and still runs', () => {
     expect(options.logger.of('warn')[0]).toMatch(
       /Task\(id=\d+, name='stubborn'\) was cancelled 10 s ago and still runs, in state TIME_SLEEP.*reports\.test\.ts:\d+.*CancelledError/,
     );
+  });
+
+  test('is told of AWAIT, if it is a thread', async () => {
+    const options = quiet();
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    await run(options, async () => {
+      const thread = await spawnThread((held: Int32Array) => void Atomics.wait(held, 0, 0), flag);
+      await thread.cancel({ blocking: false });
+      await sleep(11);
+      Atomics.store(flag, 0, 1);
+      Atomics.notify(flag, 0);
+      await thread.wait();
+    });
+    expect(options.logger.of('warn')[0]).toMatch(/still runs.*A thread is told at its next AWAIT\(\)/);
   });
 
   test('is told that it hangs in an ordinary promise, if it does', async () => {

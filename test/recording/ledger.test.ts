@@ -249,4 +249,5 @@ describe('a task that swallows its cancellation is logged', () => {
 test('a ledger has a sensible size and patience', () => {
   expect(() => cancellations({ size: 0 })).toThrow(RangeError);
   expect(() => cancellations({ slow: Number.NaN })).toThrow(TypeError);
+  expect(() => cancellations({ filter: ['spam'] as never })).toThrow(/set of task names, not an array/);
 });

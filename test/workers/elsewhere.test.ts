@@ -113,6 +113,16 @@ describe.each([
     expect(`${got}`).toBe('true true abc');
   });
 
+  test('gives a Buffer for one that the function has captured, and no more of the pool than is its own', async () => {
+    const mine = Buffer.from('mine');
+    const [isBuffer, text, bytes] = await run(() =>
+      elsewhere(() => [Buffer.isBuffer(mine), String(mine), mine.buffer.byteLength] as const),
+    );
+    expect([isBuffer, text]).toEqual([true, 'mine']);
+    // From a process it is a view of the message.
+    expect(bytes).toBeLessThan(Buffer.poolSize / 2);
+  });
+
   test('throws the error of the function, with its class, message, code, cause and remote stack', async () => {
     const error = await failure(
       run(() =>

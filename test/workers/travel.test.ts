@@ -299,6 +299,8 @@ describe('a function that cannot travel is a TypeError that says why, and what t
       return () => arguments[0];
     } as (...args: unknown[]) => () => unknown;
     expect(complaint(outer(1))).toContain('it uses the arguments of the function around it');
+    // biome-ignore lint/security/noGlobalEval: what is to be refused.
+    expect(complaint(() => eval('1 + 1'))).toContain('it calls eval(), which sees all variables around it');
   });
 
   test('and for super and private members', () => {

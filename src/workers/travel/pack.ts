@@ -5,7 +5,9 @@
  * Knows nothing of workers.
  */
 
+import { Buffer } from 'node:buffer';
 import { type AnyFunction, describe, functionName, givenName } from '../../base/callable.ts';
+import { standingAlone } from '../message.ts';
 import { crossesByHandle } from './crossing.ts';
 import { isMainScript } from './main-script.ts';
 import { moduleNameOf } from './module-function.ts';
@@ -205,6 +207,7 @@ class Packer {
     if (typeof value === 'function') return { part: this.add(value as AnyFunction, trail) };
     if (typeof value === 'symbol') throw this.#refusal(trail, 'is a symbol, which only this thread has');
     if (typeof value !== 'object' || value === null) return { value };
+    if (Buffer.isBuffer(value)) return { buffer: standingAlone(value) };
     if (crossesByHandle(value)) {
       if (this.#what === 'runInProcess') throw this.#refusal(trail, 'only threads of this process can reach');
       this.universal = true;

@@ -78,6 +78,8 @@ export type Shape = 'expression' | 'method' | 'getter' | 'setter';
 export type Freight =
   | { readonly value: unknown }
   | { readonly part: number }
+  /** The bytes of a Buffer, which would arrive without its class. */
+  | { readonly buffer: Uint8Array }
   /** The handle of an object that crosses by it. */
   | { readonly shared: unknown }
   | { readonly object: readonly (readonly [key: string, Freight])[]; readonly array: boolean };

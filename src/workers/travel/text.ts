@@ -86,7 +86,15 @@ function readAnew(text: string): Reading | Unreadable {
       }
       if (shape === 'method' && /\bsuper\s*[.[]/.test(text)) return new Unreadable('uses super');
       const around = Object.keys(inspectFunction(probe)?.scopes[0] ?? {});
-      if (around.includes('arguments')) return new Unreadable('uses the arguments of the function around it');
+      if (around.includes('arguments')) {
+        // To a direct eval() all is visible, and nothing tells what it uses.
+        const says = /\barguments\b/.test(text);
+        return new Unreadable(
+          says
+            ? 'uses the arguments of the function around it'
+            : 'calls eval(), which sees all variables around it',
+        );
+      }
       return {
         shape,
         strict,

@@ -2,6 +2,7 @@
  * The other side of pack.ts: makes functions of shipments.
  */
 
+import { asBuffer } from '../message.ts';
 import { arrive } from './arrival.ts';
 import { importFrom, importing } from './loader.ts';
 import { isMainScript } from './main-script.ts';
@@ -173,6 +174,7 @@ class Unpacker {
   #fill(freight: Freight, put: Put): Promise<unknown> | undefined {
     if ('value' in freight) return void put(freight.value);
     if ('part' in freight) return this.#give(freight.part, put);
+    if ('buffer' in freight) return void put(asBuffer(freight.buffer));
     if ('shared' in freight) return void put(arrive(freight.shared));
     const holder = (freight.array ? [] : {}) as Record<string, unknown>;
     put(holder);
