@@ -426,6 +426,19 @@ onEachDriver('stream sockets', (driver) => {
       await sock.close();
     }));
 
+  test('a socket whose connecting was refused may try elsewhere', () =>
+    run(async () => {
+      const [gone, nowhere] = await listener();
+      await gone.close();
+      const [server, address] = await listener();
+      const sock = socket();
+      await expect(sock.connect(nowhere)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await sock.connect(address);
+      expect(sock.getpeername()).toEqual(address);
+      await sock.close();
+      await server.close();
+    }));
+
   test('connectEx gives 0 for a connection that stands', () =>
     run(async () => {
       const [server, address] = await listener();

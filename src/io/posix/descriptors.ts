@@ -5,6 +5,7 @@
  */
 
 import { fstatSync } from 'node:fs';
+import { clearRealInterval, setRealInterval } from '../../base/loop.ts';
 import type { Readiness } from '../../readiness.ts';
 import { outsideTasks, type TaskRecord } from '../../traps.ts';
 import type { Direction } from '../driver.ts';
@@ -16,9 +17,6 @@ import type { Poller, Watched } from './poller.ts';
 
 // How often, in milliseconds, somebody looks whether what tasks wait for has been closed.
 const ROUND = 100;
-
-// As it was when this was loaded: a test's made-up timers would have the rounds go on for ever.
-const every = setInterval;
 
 /** What the number stands for now; null if for nothing. */
 function meaning(fd: number): string | null {
@@ -138,13 +136,13 @@ export class Descriptors {
 
   /** Looks now and then whether what tasks wait for has been closed, as long as any waits. */
   goRounds(): void {
-    this.#rounds ??= outsideTasks(() => every(this.#round, ROUND).unref());
+    this.#rounds ??= outsideTasks(() => setRealInterval(this.#round, ROUND).unref());
   }
 
   readonly #round = (): void => {
     for (const descriptor of this.#known.values()) descriptor.failIfClosed();
     if (this.#known.size > 0 || this.#rounds === null) return;
-    clearInterval(this.#rounds);
+    clearRealInterval(this.#rounds);
     this.#rounds = null;
   };
 }

@@ -398,15 +398,21 @@ export class PosixHandle implements Handle, Watched {
 
   connected(to: Endpoint): true | null {
     const failed = this.posix.socketError(this.fd);
-    if (failed < 0) throw this.error(failed, 'connect', to);
+    if (failed < 0) {
+      this.askAgain(to);
+      throw this.error(failed, 'connect', to);
+    }
     if (typeof this.posix.getpeername(this.fd) !== 'number') {
-      // The system wants to be asked once more: it would take the next connect for that, and not say EISCONN.
-      const { host, port, flowinfo, scopeid } = to;
-      this.posix.connect(this.fd, this.family, host, port, flowinfo, scopeid);
+      this.askAgain(to);
       return true;
     }
     if (this.posix.poll(this.fd, POLLOUT, 0) === 0) return null;
     throw this.error(-ENOTCONN, 'connect', to);
+  }
+
+  /** The system wants to be asked once more how connecting has ended: it would take the next connect for that. */
+  private askAgain({ host, port, flowinfo, scopeid }: Endpoint): void {
+    this.posix.connect(this.fd, this.family, host, port, flowinfo, scopeid);
   }
 
   bind(to: Endpoint): void {
