@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Lineup } from '../../src/base/lineup.ts';
+import { collectGarbage } from '../kit/garbage.ts';
 
 test('the first is whoever has been there longest, whoever comes, comes again or leaves', () => {
   const member = fc.nat(12);
@@ -36,6 +37,21 @@ test('the first is whoever has been there longest, whoever comes, comes again or
       }
     }),
   );
+});
+
+test('who has left is not held on to', async () => {
+  const lineup = new Lineup<object>();
+  const gone: WeakRef<object>[] = [];
+  for (let i = 0; i < 1000; i++) lineup.add({ i });
+  expect(lineup.first).toEqual({ i: 0 });
+  for (const member of [...lineup]) {
+    gone.push(new WeakRef(member));
+    lineup.delete(member);
+  }
+  await collectGarbage();
+  // The machine may have one left in a register.
+  expect(gone.filter((it) => it.deref() !== undefined).length).toBeLessThan(5);
+  expect([lineup.size, lineup.first]).toEqual([0, undefined]);
 });
 
 test('a million may leave from the front', () => {

@@ -94,7 +94,7 @@ describe('errorText()', () => {
     expect(errorText(error)).toContain('the root');
     error = new Error('one more', { cause: error });
     expect(errorText(error)).not.toContain('the root');
-    expect(errorText(error)).toMatch(/Caused by: Error: number 0\n[^]*Caused by: … and further causes$/);
+    expect(errorText(error)).toMatch(/Caused by: Error: number 0\n[\s\S]*Caused by: … and further causes$/);
   });
 
   test('shows causes that are no errors, and what is no error itself', () => {
