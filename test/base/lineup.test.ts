@@ -54,14 +54,14 @@ test('who has left is not held on to', async () => {
   expect([lineup.size, lineup.first]).toEqual([0, undefined]);
 });
 
-test('a million may leave from the front', () => {
+test('hundreds of thousands may leave from the front', () => {
   const lineup = new Lineup<number>();
-  for (let i = 0; i < 1_000_000; i++) lineup.add(i);
-  for (let i = 0; i < 1_000_000; i++) {
+  for (let i = 0; i < 300_000; i++) lineup.add(i);
+  for (let i = 0; i < 300_000; i++) {
     if (lineup.first !== i) expect(lineup.first).toBe(i);
     lineup.delete(i);
     // Somebody always comes.
-    if (i % 2 === 0) lineup.add(1_000_000 + i);
+    if (i % 2 === 0) lineup.add(300_000 + i);
   }
-  expect([lineup.size, lineup.first]).toEqual([500_000, 1_000_000]);
+  expect([lineup.size, lineup.first]).toEqual([150_000, 300_000]);
 });
