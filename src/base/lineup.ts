@@ -5,8 +5,8 @@
 
 export class Lineup<T> implements Iterable<T> {
   readonly #members = new Set<T>();
-  /** Stands behind the first member: whoever was before has left. */
-  #further = this.#members.values();
+  /** Stands behind the first member: whoever was before has left. Null while nobody is here: it would hold on to them. */
+  #further: Iterator<T> | null = null;
   #first: T | undefined;
 
   get size(): number {
@@ -16,8 +16,8 @@ export class Lineup<T> implements Iterable<T> {
   /** The member that has been here longest. */
   get first(): T | undefined {
     if (this.#first !== undefined || this.#members.size === 0) return this.#first;
-    let step = this.#further.next();
-    if (step.done) {
+    let step = this.#further?.next();
+    if (step === undefined || step.done) {
       // An iterator that has come to the end does not see who comes later.
       this.#further = this.#members.values();
       step = this.#further.next();
@@ -38,7 +38,9 @@ export class Lineup<T> implements Iterable<T> {
   /** False if it was not here. */
   delete(member: T): boolean {
     if (member === this.#first) this.#first = undefined;
-    return this.#members.delete(member);
+    const wasHere = this.#members.delete(member);
+    if (this.#members.size === 0) this.#further = null;
+    return wasHere;
   }
 
   [Symbol.iterator](): IterableIterator<T> {

@@ -98,8 +98,8 @@ test('what has been taken stays as it is, whatever comes', () => {
   expect(taken.map(String)).toEqual(Array.from({ length: 1000 }, (_, i) => `${i % 10}${i % 10}`));
 });
 
-test('half a million chunks that nobody has read can be read, by line and by number', () => {
-  const many = 500_000;
+test('hundreds of thousands of chunks that nobody has read can be read, by line and by number', () => {
+  const many = 200_000;
   for (const chunk of ['x\n', `${'x'.repeat(299)}\n`]) {
     const queue = new ByteQueue();
     for (let i = 0; i < many; i++) queue.push(Buffer.from(chunk));
