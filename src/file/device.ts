@@ -233,6 +233,11 @@ export class Device {
 
   // ---- The end ----
 
+  /** True once there is no descriptor any more. */
+  get closed(): boolean {
+    return this.handle.fd < 0;
+  }
+
   close(): Promise<void> {
     return this.handle.close();
   }

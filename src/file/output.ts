@@ -88,9 +88,8 @@ export class Output {
 
   /** The same at once: the process is about to end. */
   drainNow(): void {
-    const { step, handle } = this.#device;
     // What is being written in the thread pool is not to be written twice.
-    if (step !== null || handle.fd < 0) return;
+    if (this.#device.step !== null || this.#device.closed) return;
     try {
       for (const step of this.drain()) this.#device.performSync(step);
     } catch (error) {

@@ -54,6 +54,10 @@ export class MemoryDevice extends Device {
     });
   }
 
+  override get closed(): boolean {
+    return false;
+  }
+
   #step(now: () => number): Step {
     return { start: async () => now(), now, done() {}, result: 0, error: null };
   }
