@@ -4,6 +4,7 @@
  * `taskGroup` and `gather`, the forms most programs want, are in gather.ts.
  */
 
+import { blocksAreAwaited } from './base/awaited.ts';
 import {
   type AnyFunction,
   type Callable,
@@ -51,6 +52,7 @@ export interface TaskGroupOptions<T> {
 export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Task<T>> {
   static {
     printedAsText(this);
+    blocksAreAwaited(this, 'A task group ends');
   }
 
   readonly #members = new Members<T>(this);

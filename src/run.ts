@@ -4,6 +4,7 @@
  */
 
 import { Activation } from './activation.ts';
+import { blocksAreAwaited } from './base/awaited.ts';
 import { type Callable, callable, describe, isOptions, type Runner } from './base/callable.ts';
 import { type Logger, logTo } from './base/logger.ts';
 import { errorText } from './base/stack.ts';
@@ -75,6 +76,10 @@ export interface KernelRunOptions {
  * await kernel.run(second);
  */
 export class Kernel implements AsyncDisposable {
+  static {
+    blocksAreAwaited(this, 'A kernel shuts down');
+  }
+
   readonly #core: Core;
   readonly #runs: Runs;
   #makers: Maker[] | null;

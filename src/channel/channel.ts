@@ -3,6 +3,7 @@
  * Connection.
  */
 
+import { blocksAreAwaited } from '../base/awaited.ts';
 import { describe } from '../base/callable.ts';
 import { CancelledError, TaskTimeout } from '../errors.ts';
 import { type Address, addressText, endpoint, literal, literalKind } from '../io/address.ts';
@@ -44,6 +45,10 @@ export interface ChannelOptions extends ConnectionOptions {
  * await connection.send('hello');
  */
 export class Channel implements AsyncDisposable {
+  static {
+    blocksAreAwaited(this, 'A channel closes');
+  }
+
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
   readonly family: number;
   #address: Address;

@@ -3,6 +3,7 @@
  * codec.ts, what a port does with them in port.ts; here is what tasks see of it.
  */
 
+import { blocksAreAwaited } from '../base/awaited.ts';
 import { describe } from '../base/callable.ts';
 import { ConnectionError } from '../errors.ts';
 import { bytesOf, type Data, memoryOf } from '../io/attempts.ts';
@@ -53,6 +54,10 @@ const DEFAULT_SIZE = 2 ** 30;
  * const reply = await connection.recv();
  */
 export class Connection implements AsyncDisposable {
+  static {
+    blocksAreAwaited(this, 'A connection closes');
+  }
+
   readonly #transport: Transport;
   readonly #maxMessageSize: number;
   readonly #sending = new Lock();

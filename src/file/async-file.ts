@@ -8,9 +8,9 @@
 
 import type { PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { blocksAreAwaited, loopsAreAwaited } from '../base/awaited.ts';
 import { describe, isIterable } from '../base/callable.ts';
 import { printedAsText } from '../base/printing.ts';
-import { AsyncOnlyError, SyncIOError } from '../errors.ts';
 import { memoryOf } from '../io/attempts.ts';
 import { attach } from '../io/system.ts';
 import { callingTask, enterComposite, fail, handled, pass, RESUME_VALUE, refused } from '../traps.ts';
@@ -46,6 +46,8 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
 {
   static {
     printedAsText(this);
+    blocksAreAwaited(this, 'A file closes');
+    loopsAreAwaited(this, 'file');
   }
 
   /** What the file was opened as. */
@@ -395,25 +397,6 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   toString(): string {
     return `AsyncFile(name='${String(this.name)}', mode='${this.mode}'${this.closed ? ', closed' : ''})`;
   }
-}
-
-// These are not declared, so that the compiler refuses them too.
-Object.defineProperties(AsyncFile.prototype, {
-  // Looked up where the block begins: at its end it would be too late.
-  [Symbol.dispose]: {
-    configurable: true,
-    get(): never {
-      throw new AsyncOnlyError('A file closes asynchronously: write `await using` instead of `using`.');
-    },
-  },
-  [Symbol.iterator]: { configurable: true, value: refuseSynchronous },
-  next: { configurable: true, value: refuseSynchronous },
-});
-
-function refuseSynchronous(): never {
-  throw new SyncIOError(
-    'A file is read asynchronously: write `for await (const line of file)`, or use file.blocking().',
-  );
 }
 
 /** A line as what an iterator gives. */

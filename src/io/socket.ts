@@ -4,6 +4,7 @@
  * what a try does is the driver's business.
  */
 
+import { blocksAreAwaited } from '../base/awaited.ts';
 import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
@@ -69,6 +70,7 @@ const tryAccept = (handle: Handle): [Socket, Address] | null => {
 export class Socket implements AsyncDisposable {
   static {
     printedAsText(this);
+    blocksAreAwaited(this, 'A socket closes');
   }
 
   #handle: Handle;

@@ -5,8 +5,9 @@
  * Files with text, seek and tell are file.ts; here bytes only come and go.
  */
 
+import { blocksAreAwaited, loopsAreAwaited } from '../base/awaited.ts';
 import { describe, isIterable } from '../base/callable.ts';
-import { AsyncOnlyError, EOFError, SyncIOError } from '../errors.ts';
+import { EOFError } from '../errors.ts';
 import { enter, enterComposite, handled, pass, refused, type TaskRecord } from '../traps.ts';
 import type { Address } from './address.ts';
 import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
@@ -31,6 +32,11 @@ const CHUNK = 65536;
  * @see Reference manual, "Streams"
  */
 abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
+  static {
+    blocksAreAwaited(this, 'A stream closes');
+    loopsAreAwaited(this, 'stream');
+  }
+
   readonly #handle: Handle;
   readonly #bytes = new ByteQueue();
   readonly #keepOpen: boolean;
@@ -370,25 +376,6 @@ abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
     });
   }
 }
-
-// These are not declared, so that the compiler refuses them too.
-Object.defineProperties(Stream.prototype, {
-  // Looked up where the block begins: at its end it would be too late.
-  [Symbol.dispose]: {
-    configurable: true,
-    get(): never {
-      throw new AsyncOnlyError('A stream closes asynchronously: write `await using` instead of `using`.');
-    },
-  },
-  [Symbol.iterator]: {
-    configurable: true,
-    value(): never {
-      throw new SyncIOError(
-        'A stream is read asynchronously: write `for await (const line of stream)`, or use stream.blocking().',
-      );
-    },
-  },
-});
 
 /** True if nothing is left to be waited for. */
 function isDone(attempt: (handle: Handle) => true | null, handle: Handle): boolean {

@@ -3,6 +3,7 @@
  * wait for. How it is started is in start.ts, what is done with a process as a whole in run.ts.
  */
 
+import { blocksAreAwaited } from '../base/awaited.ts';
 import { describe } from '../base/callable.ts';
 import { comesOutHere } from '../base/stack.ts';
 import { bytesOf, type Data } from '../io/attempts.ts';
@@ -39,6 +40,10 @@ export type Piped<R> = R extends typeof PIPE
  * for await (const line of p.stdout) console.log('Got:', line.toString());
  */
 export class Popen<const out O extends PopenOptions = PopenOptions> implements AsyncDisposable {
+  static {
+    blocksAreAwaited(this, 'A process ends');
+  }
+
   /** The command. */
   readonly args: string | readonly string[];
   /** The id of the process; null if it could not be started. */
