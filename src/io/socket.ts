@@ -35,12 +35,13 @@ import {
 import { Blocking } from './blocking.ts';
 import { connectTo, errorNumber } from './connecting.ts';
 import type { Ancillary, BlockingSocket, Handle } from './driver.ts';
+import { FileStream } from './file-stream.ts';
 import { type NodeSocket, socketHandle } from './handles.ts';
 import { needsLookup, resolved } from './names.ts';
 import { getOption, setOption } from './options.ts';
 import { sendAll } from './sending.ts';
 import { reading, writing } from './slot.ts';
-import { FileStream, SocketStream } from './stream.ts';
+import { SocketStream } from './socket-stream.ts';
 import { closedError } from './system.ts';
 
 const EMPTY = Buffer.alloc(0);

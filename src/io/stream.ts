@@ -2,23 +2,20 @@
  * Streams of bytes and lines over a handle. What has been received and not yet been read stays
  * in the stream, so that nothing is lost to a cancellation.
  *
- * Files with text, seek and tell are file.ts; here bytes only come and go.
+ * What a stream is over is in file-stream.ts and socket-stream.ts. Files with text, seek and tell are in file/; here bytes only
+ * come and go.
  */
 
 import { blocksAreAwaited, loopsAreAwaited } from '../base/awaited.ts';
 import { describe, isIterable } from '../base/callable.ts';
 import { EOFError } from '../errors.ts';
 import { enter, enterComposite, handled, pass, refused, type TaskRecord } from '../traps.ts';
-import type { Address } from './address.ts';
 import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
 import { Blocking } from './blocking.ts';
 import { ByteQueue } from './bytes.ts';
 import type { BlockingFile, Handle } from './driver.ts';
-import { fileHandle, type NodeSocket, type NodeStreamLike, socketHandle } from './handles.ts';
-import { getOption, setOption } from './options.ts';
 import { sendAll } from './sending.ts';
 import { reading, writing } from './slot.ts';
-import type { Socket } from './socket.ts';
 import { attach, systemError } from './system.ts';
 
 /** What is asked for at a time. */
@@ -31,7 +28,7 @@ const CHUNK = 65536;
  *
  * @see Reference manual, "Streams"
  */
-abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
+export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   static {
     blocksAreAwaited(this, 'A stream closes');
     loopsAreAwaited(this, 'stream');
@@ -384,84 +381,5 @@ function isDone(attempt: (handle: Handle) => true | null, handle: Handle): boole
   } catch {
     // swallows: nothing waits here; a stream that has failed has nothing left to write.
     return true;
-  }
-}
-
-/**
- * A stream over a descriptor (pipe, terminal, device, regular file) or over a stream of Node's or of the web's.
- *
- * @see Reference manual, "Streams"
- * @example
- * await using input = new FileStream(process.stdin);
- * for await (const line of input) console.log(line.toString());
- */
-export class FileStream extends Stream {
-  /** @param fileobj from now on this object's; it is closed when the stream is */
-  constructor(fileobj: number | NodeStreamLike);
-  /** @internal */
-  constructor(fileobj: Handle, options: { keepOpen: boolean });
-  constructor(fileobj: unknown, { keepOpen = false }: { keepOpen?: boolean } = {}) {
-    super(fileHandle(fileobj), keepOpen);
-  }
-}
-
-/**
- * A stream over a socket: what `Socket.asStream()` gives.
- *
- * @see Reference manual, "Streams"
- * @example
- * const stream = client.asStream();
- * for await (const line of stream) await stream.write(line);
- */
-export class SocketStream extends Stream {
-  readonly #handle: Handle;
-
-  /** @param sockobj a socket, or what one can be made of; it is closed when the stream is */
-  constructor(sockobj: Socket | number | NodeSocket);
-  /** @internal */
-  constructor(sockobj: Handle);
-  constructor(sockobj: unknown) {
-    const handle = socketHandle(sockobj);
-    super(handle, false);
-    this.#handle = handle;
-  }
-
-  /**
-   * The socket's own address. Does not block.
-   * @see Reference manual, "Streams"
-   */
-  getsockname(): Address {
-    return this.#handle.getsockname() as Address;
-  }
-
-  /**
-   * The address of the other end. Does not block.
-   * @throws an Error with the code `ENOTCONN` if there is none
-   * @see Reference manual, "Streams"
-   */
-  getpeername(): Address {
-    return this.#handle.getpeername();
-  }
-
-  /**
-   * An option's value, as `Socket.getsockopt()` gives it. Does not block.
-   * @throws an Error with a code such as `ENOPROTOOPT`
-   * @throws NotSupportedError on the portable driver, for what Node does not tell
-   * @see Reference manual, "Streams"
-   */
-  getsockopt(level: number, name: number): number;
-  getsockopt(level: number, name: number, size: number): Buffer;
-  getsockopt(level: number, name: number, size = 0): number | Buffer {
-    return getOption(this.#handle, level, name, size, 'SocketStream.getsockopt()');
-  }
-
-  /**
-   * Sets an option, as `Socket.setsockopt()` does. Does not block.
-   * @throws an Error with a code such as `ENOPROTOOPT`
-   * @throws NotSupportedError on the portable driver, for what Node cannot set
-   * @see Reference manual, "Streams"
-   */
-  setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
-    setOption(this.#handle, level, name, value, 'SocketStream.setsockopt()');
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { gather } from '../gather.ts';
-import type { FileStream } from '../io/stream.ts';
+import type { FileStream } from '../io/file-stream.ts';
 import { attach } from '../io/system.ts';
 
 const EMPTY = Buffer.alloc(0);

@@ -7,7 +7,7 @@ import { blocksAreAwaited } from '../base/awaited.ts';
 import { describe } from '../base/callable.ts';
 import { comesOutHere } from '../base/stack.ts';
 import { bytesOf, type Data } from '../io/attempts.ts';
-import type { FileStream } from '../io/stream.ts';
+import type { FileStream } from '../io/file-stream.ts';
 import type { SystemError } from '../io/system.ts';
 import { enterComposite, handled, refused } from '../traps.ts';
 import { Conversation } from './conversation.ts';

@@ -5,7 +5,7 @@
 import { nextTurn } from '../base/loop.ts';
 import { CancelledError } from '../errors.ts';
 import type { Data } from '../io/attempts.ts';
-import type { FileStream } from '../io/stream.ts';
+import type { FileStream } from '../io/file-stream.ts';
 import { attach } from '../io/system.ts';
 import {
   begin,

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { captureStack, comesOutAt } from '../base/stack.ts';
-import type { FileStream } from '../io/stream.ts';
+import type { FileStream } from '../io/file-stream.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Exit } from './exit.ts';
 import { throughShell } from './merge.ts';

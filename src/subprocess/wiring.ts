@@ -11,7 +11,7 @@ import { RuntimeError } from '../errors.ts';
 import { AsyncFile } from '../file/async-file.ts';
 import { driver } from '../io/choice.ts';
 import type { Handle } from '../io/driver.ts';
-import { FileStream } from '../io/stream.ts';
+import { FileStream } from '../io/file-stream.ts';
 import { closedError } from '../io/system.ts';
 import { BrokenPipe } from './broken.ts';
 import type { Exit } from './exit.ts';
