@@ -142,9 +142,12 @@ export interface Outgoing {
 export const trySendmsg = (handle: Handle, message: Outgoing, flags: number): number | null =>
   handle.sendmsg(message.buffers, message.ancillary, flags, message.to);
 
-export const tryHandshake = (handle: Handle): true | null => handle.handshake();
+/** What is done gives its caller nothing. */
+const nothing = (done: true | null): undefined | null => (done === null ? null : undefined);
 
-export const tryDrained = (handle: Handle): true | null => handle.drained();
+export const tryHandshake = (handle: Handle): undefined | null => nothing(handle.handshake());
 
-export const tryEnded = (handle: Handle): true | null =>
-  handle.ended === undefined ? handle.drained() : handle.ended();
+export const tryDrained = (handle: Handle): undefined | null => nothing(handle.drained());
+
+export const tryEnded = (handle: Handle): undefined | null =>
+  nothing(handle.ended === undefined ? handle.drained() : handle.ended());

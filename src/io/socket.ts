@@ -355,8 +355,7 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   doHandshake(): Promise<void> {
-    const done = writing(this.#handle, 'Socket.doHandshake()', tryHandshake, undefined, undefined, undefined);
-    return done as Promise<unknown> as Promise<void>;
+    return writing(this.#handle, 'Socket.doHandshake()', tryHandshake, undefined, undefined, undefined);
   }
 
   /**

@@ -283,8 +283,7 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
    * @see Reference manual, "Streams"
    */
   flush(): Promise<void> {
-    const done = writing(this.#handle, 'Stream.flush()', tryDrained, undefined, undefined, undefined);
-    return done as Promise<unknown> as Promise<void>;
+    return writing(this.#handle, 'Stream.flush()', tryDrained, undefined, undefined, undefined);
   }
 
   /**
@@ -375,7 +374,7 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
 }
 
 /** True if nothing is left to be waited for. */
-function isDone(attempt: (handle: Handle) => true | null, handle: Handle): boolean {
+function isDone(attempt: (handle: Handle) => undefined | null, handle: Handle): boolean {
   try {
     return attempt(handle) !== null;
   } catch {

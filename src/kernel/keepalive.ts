@@ -3,6 +3,8 @@
  * as work to do: a signal, say, or a descriptor that only our own poller watches.
  */
 
+import { clearRealInterval, setRealInterval } from '../base/loop.ts';
+
 // The longest interval Node's timers know: it is there to be referenced, not to fire.
 const LONGEST = 0x7fff_ffff;
 
@@ -25,13 +27,13 @@ export class KeepAlive {
 
   /** The kernel rests: from now on the process lives as long as somebody holds it. */
   rest(): void {
-    if (this.held) this.#timer ??= setInterval(() => {}, LONGEST);
+    if (this.held) this.#timer ??= setRealInterval(() => {}, LONGEST);
     else this.stop();
   }
 
   /** A kernel that does not run keeps nothing alive. */
   stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearRealInterval(this.#timer);
     this.#timer = null;
   }
 }

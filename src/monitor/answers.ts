@@ -3,7 +3,6 @@
  * question came here, nor what is made of the answer.
  */
 
-import { libraryFolder } from '../base/own-file.ts';
 import { type Frame, userFrames } from '../base/stack.ts';
 import { TaskCancelled, TaskKilled } from '../errors.ts';
 import { condemn } from '../stall/condemn.ts';
@@ -95,7 +94,7 @@ let opened = false;
 export function openDesk(): void {
   if (opened) return;
   opened = true;
-  offer('library', () => libraryFolder);
+  offer('present', () => true);
   offer('snapshot', () => packSnapshot(takeSnapshot()));
   offer('waiters', () => waitersOf(tasksOf()));
   offer('where', where);

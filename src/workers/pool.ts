@@ -6,6 +6,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Lineup } from '../base/lineup.ts';
+import { nextTurn } from '../base/loop.ts';
 import { errorText } from '../base/stack.ts';
 import { EOFError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
@@ -35,7 +36,7 @@ export class Pool implements Listener {
   #impatience: NodeJS.Timeout | null = null;
   readonly #leaving = new Set<Promise<void>>();
   #sweeper: NodeJS.Timeout | null = null;
-  #refilling: NodeJS.Immediate | null = null;
+  #refilling = false;
   #closed = false;
 
   /** @param complain told of what happens to a worker while it does nothing */
@@ -161,7 +162,6 @@ export class Pool implements Listener {
     this.#closed = true;
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     if (this.#impatience !== null) clearTimeout(this.#impatience);
-    if (this.#refilling !== null) clearImmediate(this.#refilling);
     for (const worker of [...this.#workers]) this.#dismiss(worker);
     // A thread that is caught in a native call goes when that is over; nobody is to wait for that.
     let patience: NodeJS.Timeout | undefined;
@@ -270,9 +270,11 @@ export class Pool implements Listener {
 
   /** Those who wait are often cancelled together with those who have a worker: they shall not be given one first. */
   #refillSoon(): void {
-    this.#refilling ??= outsideTasks(() =>
-      setImmediate(() => {
-        this.#refilling = null;
+    if (this.#refilling) return;
+    this.#refilling = true;
+    outsideTasks(() =>
+      nextTurn(() => {
+        this.#refilling = false;
         this.#refill([]);
       }),
     );

@@ -4,6 +4,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { Lookout, MOMENT_OF_PROCESSES } from '../base/lookout.ts';
+import { clearRealTimeout, setRealTimeout } from '../base/loop.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Call } from './call.ts';
 import { openEnvelope } from './envelope.ts';
@@ -134,8 +135,8 @@ export class ProcessWorker extends PoolWorker {
 
   async kill(): Promise<void> {
     this.#child.kill('SIGTERM');
-    const impatient = setTimeout(() => this.#child.kill('SIGKILL'), GRACE);
+    const impatient = setRealTimeout(() => this.#child.kill('SIGKILL'), GRACE);
     await this.#gone;
-    clearTimeout(impatient);
+    clearRealTimeout(impatient);
   }
 }

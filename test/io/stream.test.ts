@@ -291,7 +291,7 @@ onEachDriver('streams', (driver) => {
           yield 'd';
         })(),
       );
-      await stream.flush();
+      expect(await stream.flush()).toBeUndefined();
       await stream.close();
       expect(String(await drain(peer))).toBe('abcd');
       await peer.close();

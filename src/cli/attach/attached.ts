@@ -80,10 +80,10 @@ export class Attached implements WatchThread {
       throw new NotAttachable(`Process ${pid} does not answer: it is in a call that is not JavaScript.`);
     const copies = (count as { result: { value: number } }).result.value;
     for (let desk = 0; desk < copies; desk++) {
-      const knows = await evaluate(inspector, deskCall(desk, 'ask', 'library', []))
+      const present = await evaluate(inspector, deskCall(desk, 'ask', 'present', []))
         .then(deskReply)
         .then(undefined, none);
-      if (knows !== null) return new Attached(pid, inspector, desk);
+      if (present !== null) return new Attached(pid, inspector, desk);
     }
     const why = copies === 0 ? 'its main thread has not loaded it' : 'no kernel has run in its main thread';
     throw new NotAttachable(`Process ${pid} does not run Curio: ${why}.`);

@@ -6,6 +6,7 @@
  * It must not know what has come, nor for whom.
  */
 
+import { nextTurn } from '../../base/loop.ts';
 import type { Slot } from '../slot.ts';
 
 /** So many are told in one go: with more of them, what the first one needs has left the processor's cache by the time of its turn. */
@@ -28,7 +29,7 @@ export function gather(slot: Slot): void {
     slot.ready();
   } else {
     gathered.push(slot);
-    setImmediate(tell);
+    nextTurn(tell);
   }
 }
 

@@ -134,7 +134,10 @@ export class Descriptors {
     if (!this.#isHandle(descriptor.fd)) this.#posix.unwatch(descriptor.fd);
   }
 
-  /** Looks now and then whether what tasks wait for has been closed, as long as any waits. */
+  /**
+   * Looks now and then whether what tasks wait for has been closed, as long as any waits. To look is all one can do: a descriptor that
+   * is closed leaves the epoll set without a word, and who closed it is not asked to tell.
+   */
   goRounds(): void {
     this.#rounds ??= outsideTasks(() => setRealInterval(this.#round, ROUND).unref());
   }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket as NetSocket } from 'node:net';
 import { ignoreAfter, run, sleep, spawn, type Task, TaskCancelled } from 'curio';
 import { Socket } from 'curio/io';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
 /** Connections of Node's own: the side to wrap, and its peer. */
 async function nodePairs(count: number): Promise<[NetSocket, NetSocket][]> {
@@ -140,4 +140,20 @@ test('a timeout that is over finds what has come', () =>
     await arrived;
     expect(String(await ignoreAfter(0, () => sock.recv(100)))).toBe('here');
     peer.destroy();
+  }));
+
+test('the fake timers of a test do not hold it up', () =>
+  run(async () => {
+    const pairs = await nodePairs(2);
+    const socks = pairs.map(([raw]) => new Socket(raw));
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    for (let round = 0; round < 10; round++) {
+      const readers = [];
+      for (const sock of socks) readers.push(await spawn(() => sock.recv(100)));
+      for (const [, peer] of pairs) peer.write('x');
+      for (const reader of readers) expect(String(await reader.join())).toBe('x');
+    }
+    for (const sock of socks) await sock.close();
+    for (const [, peer] of pairs) peer.destroy();
   }));
