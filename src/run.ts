@@ -13,7 +13,7 @@ import { RuntimeError } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask } from './kernel/context.ts';
 import { Core } from './kernel/core.ts';
-import { introduce } from './kernel/live.ts';
+import { findCoresBy } from './kernel/live.ts';
 import type { TaskClass } from './kernel/record.ts';
 import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
@@ -78,6 +78,7 @@ export interface KernelRunOptions {
 export class Kernel implements AsyncDisposable {
   static {
     blocksAreAwaited(this, 'A kernel shuts down');
+    findCoresBy((kernel) => (Object(kernel) === kernel && #core in kernel ? kernel.#core : undefined));
   }
 
   readonly #core: Core;
@@ -101,7 +102,6 @@ export class Kernel implements AsyncDisposable {
       ready: options.ready,
     });
     this.#core.owner = this;
-    introduce(this, this.#core);
     this.#runs = new Runs(this.#core);
   }
 

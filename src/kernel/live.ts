@@ -8,13 +8,13 @@ import type { Core } from './core.ts';
 /** Those between the beginning of a run and its end, in the order they began. */
 export const liveCores = new Set<Core>();
 
-const cores = new WeakMap<object, Core>();
+let inside: (kernel: object) => Core | undefined = () => undefined;
 
-/** `owner` is the public face of `core`. */
-export function introduce(owner: object, core: Core): void {
-  cores.set(owner, core);
+/** Tells how a kernel's core is found, which is private to it. (A WeakMap of them would make every collection of garbage dearer.) */
+export function findCoresBy(way: (kernel: object) => Core | undefined): void {
+  inside = way;
 }
 
-export function coreOf(owner: object): Core | undefined {
-  return cores.get(owner);
+export function coreOf(kernel: object): Core | undefined {
+  return inside(kernel);
 }
