@@ -89,11 +89,8 @@ export class Ending<T> {
 
   #cancel(task: Task<T>, caller: TaskRecord): void {
     if (task === caller || task.cancelled) return;
-    const error = new TaskCancelled(
-      undefined,
-      this.reason === undefined ? undefined : { cause: this.reason },
-    );
-    if (requestCancel(task, error, caller)) this.#cancelled.add(task);
+    const options = this.reason === undefined ? undefined : { cause: this.reason };
+    if (requestCancel(task, TaskCancelled, caller, undefined, options)) this.#cancelled.add(task);
   }
 
   /** True if it was the group that asked for the task's cancellation. */

@@ -438,7 +438,7 @@ function shown(address: Address): string {
 async function endAll(caller: TaskRecord, tasks: TaskRecord[], cause: unknown): Promise<void> {
   shield(caller);
   try {
-    for (const task of tasks) requestCancel(task, new TaskCancelled(undefined, { cause }), caller);
+    for (const task of tasks) requestCancel(task, TaskCancelled, caller, undefined, { cause });
     for (const task of tasks) await (task as Task).wait();
   } finally {
     unshield(caller);

@@ -14,7 +14,7 @@
 import { type Away, away } from './base/away.ts';
 import { type AnyFunction, checkSeconds, describe, isThenable } from './base/callable.ts';
 import { type LogLevel, logTo } from './base/logger.ts';
-import { captureStack, userFrames } from './base/stack.ts';
+import { captureStack, userFrames, withoutStack } from './base/stack.ts';
 import { CancelledError, RuntimeError, TaskCancelled, TaskTimeout } from './errors.ts';
 import type { Clock } from './kernel/clock.ts';
 import { callingTask, outsideTasks } from './kernel/context.ts';
@@ -308,11 +308,10 @@ export function requestCancel(
   exc: unknown,
   caller: TaskRecord | null,
   message?: string,
+  options?: ErrorOptions,
 ): boolean {
   if (target.terminated || target.cancelled) return false;
-  // Only what can be constructed has a prototype: an arrow function is no class.
-  const isClass = typeof exc === 'function' && exc.prototype !== undefined;
-  const error = isClass ? new (exc as new (message?: string) => unknown)(message) : exc;
+  const error = instanceOf(exc, target.core.stacks, message, options);
   if (!(error instanceof Error)) {
     throw new TypeError(`A task is cancelled with an error class or an error, not with ${describe(exc)}.`);
   }
@@ -324,6 +323,14 @@ export function requestCancel(
     }
   }
   return target.core.cancel(target, error);
+}
+
+/** What a task is cancelled with: an error of the class that was given, or what was given. */
+function instanceOf(exc: unknown, stacks: boolean, message?: string, options?: ErrorOptions): unknown {
+  if (exc === TaskCancelled && !stacks) return withoutStack(TaskCancelled, message, options);
+  // Only what can be constructed has a prototype: an arrow function is no class.
+  if (typeof exc !== 'function' || exc.prototype === undefined) return exc;
+  return new (exc as new (message?: string, options?: ErrorOptions) => unknown)(message, options);
 }
 
 /** Throws into a task without marking it as cancelled: at its wait, or at its next blocking operation. */

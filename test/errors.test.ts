@@ -154,6 +154,41 @@ test('a cancellation that ends the process does not print all of a task and its 
   expect(printed).not.toContain('{');
 });
 
+describe('a cancellation', () => {
+  const cancelled = async () => {
+    const task = await spawn(() => sleep(1));
+    await task.cancel();
+    return task.exception as Error;
+  };
+  const timedOut = () =>
+    timeoutAfter(0, () => sleep(1)).then(String, (error: Error) => error) as Promise<Error>;
+
+  test('shows where it was asked for, and a timeout where it struck, if stacks are on', () =>
+    run({ stacks: true }, async () => {
+      expect((await cancelled()).stack).toContain('errors.test.ts');
+      expect((await timedOut()).stack).toContain('errors.test.ts');
+    }));
+
+  test('says how to turn them on if they are off', () =>
+    run({ stacks: false }, async () => {
+      expect((await cancelled()).stack).toBe(
+        'TaskCancelled: TaskCancelled\n    at an unknown place (CURIO_STACKS=1 shows it)',
+      );
+      expect((await timedOut()).stack).toMatch(
+        /^TaskTimeout: The timeout expired while waiting in sleep\(\)\.\n {4}at an unknown place/,
+      );
+      expect(Error.stackTraceLimit).toBeGreaterThan(0);
+    }));
+
+  test("of a class of the user's has the stack that such an error has anywhere", () =>
+    run(async () => {
+      class Enough extends Error {}
+      const task = await spawn(() => sleep(1));
+      await task.cancel({ exc: Enough });
+      expect((task.exception as Error).stack).toContain('errors.test.ts');
+    }));
+});
+
 test('an EOFError has what was read before the end, empty if nothing was', () => {
   expect(new errors.EOFError().bytesRead).toEqual(Buffer.alloc(0));
   const error = new errors.EOFError('short', { bytesRead: Buffer.from('ab'), cause: 'why' });

@@ -34,6 +34,24 @@ export function captureStack(): Error {
   return error;
 }
 
+/**
+ * Makes an error that has no stack, which is most of what an error costs: for what is thrown by the thousand and shows where only if
+ * stacks are on.
+ */
+export function withoutStack<E extends Error>(
+  cls: new (message?: string, options?: ErrorOptions) => E,
+  message?: string,
+  options?: ErrorOptions,
+): E {
+  const limit = Error.stackTraceLimit;
+  // Where Error is frozen this changes nothing, and throws nothing.
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  const error = new cls(message, options);
+  Reflect.set(Error, 'stackTraceLimit', limit);
+  error.stack = `${error.name}: ${error.message}\n    at an unknown place (CURIO_STACKS=1 shows it)`;
+  return error;
+}
+
 // What is typed at a prompt, or given to `node -e`, is in no file, and has a name of Node's.
 const LINE =
   /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.*?|REPL\d+|\[eval\d*\]):(\d+):(\d+))\)?$/;

@@ -3,7 +3,7 @@
  * with them.
  */
 
-import { comesOutAt } from '../base/stack.ts';
+import { comesOutAt, withoutStack } from '../base/stack.ts';
 import { CancelledError, TaskTimeout } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -83,9 +83,11 @@ export function expireTimeout(record: TaskRecord, now: number): TaskTimeout | nu
   record.timeoutAt = spendTimeouts(record, owner, now);
   if (!outranks(owner, record.pending)) return null;
   const where = record.operation === '' ? '' : ` while waiting in ${record.operation}`;
-  const exc = new TaskTimeout(`The timeout expired${where}.`);
-  exc.clock = now;
+  const message = `The timeout expired${where}.`;
+  // What there is to be seen here is a timer's callback, and nothing of the task.
+  const exc = record.stack === null ? withoutStack(TaskTimeout, message) : new TaskTimeout(message);
   if (record.stack !== null) comesOutAt(record.stack, exc);
+  exc.clock = now;
   return exc;
 }
 
