@@ -33,11 +33,16 @@ import type { Watched } from './poller.ts';
 const { EAGAIN, EINPROGRESS, EALREADY, ECONNABORTED, EPROTO, ENOTCONN } = os.errno;
 const EMPTY = Buffer.alloc(0);
 
+/** After a piece of this size the next one is believed to be large, too. */
+const LARGE = AREA / 2;
+
 /** What is the same for all sockets of a kind. */
 export interface Kind {
   readonly family: number;
   readonly type: number;
   readonly proto: number;
+  /** What comes has no boundaries: it may be received in pieces of any size. */
+  readonly flows: boolean;
   /** A receive that is shorter than asked for means that nothing is left. */
   readonly drains: boolean;
 }
@@ -48,7 +53,9 @@ export function kindOf(family: number, type: number, proto: number): Kind {
     type === SOCK_STREAM &&
     (family === AF_INET || family === AF_INET6) &&
     (proto === 0 || proto === IPPROTO_TCP);
-  return { family, type, proto, drains };
+  // Neither has what is no socket.
+  const flows = type === SOCK_STREAM || type < 0;
+  return { family, type, proto, flows, drains };
 }
 
 // There is one for each connection, so that every field counts. A method with a # would be one more.
@@ -65,6 +72,8 @@ export class PosixHandle implements Handle, Watched {
   token = 0;
   /** True while a receive that is shorter than asked for means that nothing is left. */
   #drains: boolean;
+  /** True while large pieces come: each is then received straight into the Buffer that its receiver gets. */
+  #bulk = false;
   /** What was received for a task that ended before it took it. */
   #back: Buffer | null = null;
   /** The description may live on when this descriptor is closed. */
@@ -156,7 +165,21 @@ export class PosixHandle implements Handle, Watched {
   }
 
   recv(maxbytes: number, flags: number): Buffer | null {
-    return this.#back === null ? this.receive(maxbytes, flags) : this.again(maxbytes, flags);
+    if (this.#back !== null) return this.again(maxbytes, flags);
+    if (this.#bulk && maxbytes >= LARGE) return this.receiveStraight(Math.min(maxbytes, AREA), flags);
+    const data = this.receive(maxbytes, flags);
+    if (data !== null) this.#bulk = data.length >= LARGE && this.#kind.flows;
+    return data;
+  }
+
+  private receiveStraight(room: number, flags: number): Buffer | null {
+    const area = Buffer.allocUnsafeSlow(room);
+    const n = this.receiveInto(area, flags);
+    if (n === null) return null;
+    this.#bulk = n >= LARGE;
+    const data = area.subarray(0, n);
+    // Who keeps a small piece must not keep room for a large one.
+    return this.#bulk ? data : Buffer.from(data);
   }
 
   protected receive(maxbytes: number, flags: number): Buffer | null {
@@ -178,6 +201,7 @@ export class PosixHandle implements Handle, Watched {
   protected get room(): number {
     if (this.#back !== null || !this.reader.awaits(tryRecv)) return -1;
     const maxbytes = this.reader.argument as number;
+    if (this.#bulk && maxbytes >= LARGE) return -1;
     if (maxbytes <= AREA) return maxbytes;
     return this.type === SOCK_STREAM ? AREA : -1;
   }
@@ -200,6 +224,7 @@ export class PosixHandle implements Handle, Watched {
       // At the end of input the next call must find the end again.
       if (n > 0 && n < room && this.#drains) this.readable = false;
       this.reader.readyWith(data);
+      this.#bulk = n >= LARGE && this.#kind.flows;
     }
   }
 
