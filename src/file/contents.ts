@@ -139,12 +139,14 @@ export class Contents<D extends string | Buffer> {
 
   /** Reads more, as many bytes as are wanted if that is reasonable; false at the end of the file. */
   *#more(wanted: number): Steps<boolean> {
+    if (this.device.ended) return this.input.end();
     return (yield* perform(this.input.fill(this.device, wanted))) > 0 || this.input.end();
   }
 
   *#toRead(): Steps<void> {
     if (!this.#mode.readable) throw this.#cannot('read', 'r');
     if (this.#writing) yield* this.#endWriting();
+    this.device.ended = false;
     this.input.begin();
   }
 

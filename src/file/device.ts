@@ -72,6 +72,11 @@ export class Device {
   at: number;
   /** Where the descriptor itself stands. */
   #offset = 0;
+  /**
+   * True if the last read has shown the end of the file: it got less than it asked for, and all that was there at the opening has been
+   * read. Files of /proc, which are of any length, say that theirs is zero.
+   */
+  ended = false;
   /** The step that is under way. */
   step: Step | null = null;
   #settled: Promise<void> = Promise.resolve();
@@ -124,6 +129,7 @@ export class Device {
       () => readSync(this.handle.fd, target, start, length, place),
       (bytes) => {
         this.#moved(bytes, place);
+        this.ended = bytes < length && this.#size > 0 && this.at >= this.#size;
         done(bytes);
       },
     );

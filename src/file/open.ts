@@ -93,9 +93,11 @@ async function openFor(task: TaskRecord, wanted: Wanted): Promise<AsyncFile> {
 
 async function openNow(wanted: Wanted): Opening {
   const { name, mode } = wanted;
-  const handle = await process.getBuiltinModule('node:fs').promises.open(name, mode.flags, PERMISSIONS);
+  const { promises, fstatSync } = process.getBuiltinModule('node:fs');
+  const handle = await promises.open(name, mode.flags, PERMISSIONS);
   try {
-    const stat = await handle.stat();
+    // What is known of an open file is in memory: to ask the thread pool for it would take ten times as long.
+    const stat = fstatSync(handle.fd);
     if (stat.isDirectory()) throw systemError('EISDIR', 'open', String(name));
     const info = deviceInfo(handle.fd, stat);
     if (!info.seekable && mode.readable && mode.writable) throw systemError('ESPIPE', 'open', String(name));
