@@ -122,11 +122,13 @@ export class Contents<D extends string | Buffer> {
   }
 
   *all(): Steps<D> {
+    // Text is decoded as it comes, block by block; bytes gather in the input.
     const parts: D[] = [];
-    const joined = () => (this.#format === null ? Buffer.concat(parts as Buffer[]) : parts.join('')) as D;
+    const joined = () => (parts.length === 0 ? this.input.rest() : (parts.join('') as D));
     yield* this.#toRead();
     try {
       do {
+        if (this.#format === null) continue;
         const part = this.input.rest();
         if (part.length > 0) parts.push(part);
       } while (yield* this.#more(ALL));
@@ -134,7 +136,7 @@ export class Contents<D extends string | Buffer> {
       attach(error, 'bytesRead', joined());
       throw error;
     }
-    return parts.length === 1 ? parts[0]! : joined();
+    return joined();
   }
 
   /** Reads more, as many bytes as are wanted if that is reasonable; false at the end of the file. */

@@ -10,6 +10,8 @@ import type { Device, Step } from './device.ts';
 const LEAST = 8192;
 const FIRST = 65536;
 const MOST = 1 << 20;
+/** Of a file that is read as a whole, so much is read into one block. */
+const WHOLE = 1 << 30;
 
 /** How much to read at a time. */
 export class Ahead {
@@ -45,7 +47,7 @@ export interface Input<D extends string | Buffer> {
   take(n: number): D | null;
   /** Takes all there is. */
   rest(): D;
-  /** Reads more. `wanted` is how many bytes more are wanted, as far as that is known. */
+  /** Reads more. `wanted` is how many bytes more are wanted, as far as that is known; Infinity for all there are. */
   fill(device: Device, wanted: number): Step;
   /** The file ended: makes what it can of what was left over; true if that was anything. */
   end(): boolean;
@@ -65,6 +67,8 @@ export class ByteInput implements Input<Buffer> {
   #bytes = new ByteQueue();
   /** The place after what was read ahead. */
   #at: number;
+  /** Where the rest of a file that is read as a whole will be. */
+  #rest: Buffer | null = null;
 
   /** @param at where reading begins */
   constructor(at: number) {
@@ -79,7 +83,9 @@ export class ByteInput implements Input<Buffer> {
     return this.#bytes.length;
   }
 
-  begin(): void {}
+  begin(): void {
+    this.#rest = null;
+  }
 
   quickLine(): Buffer | null {
     return this.#bytes.takeLine();
@@ -98,18 +104,27 @@ export class ByteInput implements Input<Buffer> {
   }
 
   rest(): Buffer {
+    this.#rest = null;
     const all = this.#bytes.takeAll();
     // Whoever keeps a few bytes must not keep the block they came in.
     return 2 * all.length < all.buffer.byteLength ? Buffer.from(all) : all;
   }
 
   fill(device: Device, wanted: number): Step {
-    // A fresh one each time: parts of it are handed out.
-    const block = Buffer.allocUnsafeSlow(this.#ahead.next(wanted, device.left));
+    const block = this.#block(this.#ahead.next(wanted, device.left), wanted, device.left);
     return device.read(block, 0, (bytes) => {
       this.#bytes.push(block.subarray(0, bytes));
+      this.#rest = this.#rest?.subarray(bytes) ?? null;
       this.#at = device.at;
     });
+  }
+
+  /** A fresh one each time, since parts of it are handed out; but what is read as a whole shall lie in one piece. */
+  #block(size: number, wanted: number, left: number): Buffer {
+    if (wanted !== Number.POSITIVE_INFINITY || left > WHOLE) return Buffer.allocUnsafeSlow(size);
+    if (this.#rest === null || this.#rest.length < size)
+      this.#rest = Buffer.allocUnsafeSlow(Math.max(size, left + 1));
+    return this.#rest.subarray(0, size);
   }
 
   end(): boolean {

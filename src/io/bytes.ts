@@ -82,7 +82,7 @@ export class ByteQueue {
   takeAll(): Buffer {
     if (this.#length === 0) return EMPTY;
     const unread = this.#unread();
-    const all = unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread, this.#length);
+    const all = inOnePiece(unread) ?? Buffer.concat(unread, this.#length);
     this.#chunks = [];
     this.#head = this.#at = this.#length = this.#searched = 0;
     return all;
@@ -168,4 +168,16 @@ export class ByteQueue {
     }
     return null;
   }
+}
+
+/** Chunks that lie one behind the other in the same memory, as one; null if they do not. */
+function inOnePiece(chunks: Buffer[]): Buffer | null {
+  const [first] = chunks;
+  if (first === undefined || chunks.length === 1) return first ?? null;
+  let end = first.byteOffset;
+  for (const { buffer, byteOffset, length } of chunks) {
+    if (buffer !== first.buffer || byteOffset !== end) return null;
+    end += length;
+  }
+  return Buffer.from(first.buffer, first.byteOffset, end - first.byteOffset);
 }

@@ -1,7 +1,7 @@
 // What the methods of an AsyncFile do in tasks: each of them, the loops over its lines, its two forbidden forms, and that nobody
 // has to wait for what has been read ahead.
 
-import { readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   AsyncOnlyError,
   gather,
@@ -73,6 +73,43 @@ describe('reading', () => {
       await using text = await aopen(folder.file('x'));
       for (const operation of [text.read1(), text.readinto(target), text.readinto1(target)]) {
         await expect(operation).rejects.toThrow("was opened for text. Open it in mode 'rb'.");
+      }
+    });
+  });
+
+  test('what takes many steps to read is joined, from wherever it begins, and is no larger than it is', async () => {
+    const bytes = Buffer.alloc(5_000_000);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = (i * 2_654_435_761) >>> 24;
+    const path = folder.file('');
+    writeFileSync(path, bytes);
+    await run(async () => {
+      await using file = await aopen(path, 'rb');
+      for (const start of [0, 100, 4_000_000, 4_999_999]) {
+        await file.seek(start);
+        // So that something has been read ahead.
+        const first = await file.read(1);
+        const all = await file.read();
+        expect(first.equals(bytes.subarray(start, start + 1))).toBe(true);
+        expect(all.equals(bytes.subarray(start + 1)), `from ${start}`).toBe(true);
+        expect(all.buffer.byteLength).toBeLessThanOrEqual(2 * all.length + 8192);
+      }
+      await file.seek(0);
+      const all = await file.read();
+      expect(all.equals(bytes)).toBe(true);
+      appendFileSync(path, 'and more');
+      expect(String(await file.read())).toBe('and more');
+      expect(all.equals(bytes)).toBe(true);
+    });
+  });
+
+  test('files whose length nobody knows are read to their ends', async () => {
+    await run(async () => {
+      for (const path of ['/proc/cpuinfo', '/proc/self/status', '/dev/null']) {
+        if (!existsSync(path)) continue;
+        await using file = await aopen(path);
+        const first = (await file.read()).split('\n')[0];
+        expect(first).toBe(readFileSync(path, 'utf8').split('\n')[0]);
+        expect(await file.read()).toBe('');
       }
     });
   });

@@ -10,9 +10,10 @@ import { systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
 import { Descriptors } from './descriptors.ts';
 import { PosixFile } from './file.ts';
-import { kindOf, PosixHandle } from './handle.ts';
+import { PosixHandle } from './handle.ts';
 import { AREA, type Home, Scratch } from './home.ts';
 import { Inbox } from './inbox.ts';
+import { kindOf } from './kind.ts';
 import { Poller } from './poller.ts';
 
 export class PosixDriver implements Driver {

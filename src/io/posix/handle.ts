@@ -14,7 +14,6 @@ import { tryRecv } from '../attempts.ts';
 import {
   AF_INET,
   AF_INET6,
-  IPPROTO_TCP,
   MSG_PEEK,
   SCM_RIGHTS,
   SOCK_DGRAM,
@@ -28,6 +27,7 @@ import type { Posix } from './addon.ts';
 import { PosixBlocking } from './blocking.ts';
 import { ENDING, EPOLLPRI, INTEREST, POLLIN, POLLOUT, READING, WRITING } from './epoll.ts';
 import { AREA, type Home } from './home.ts';
+import type { Kind } from './kind.ts';
 import type { Watched } from './poller.ts';
 
 const { EAGAIN, EINPROGRESS, EALREADY, ECONNABORTED, EPROTO, ENOTCONN } = os.errno;
@@ -35,28 +35,6 @@ const EMPTY = Buffer.alloc(0);
 
 /** After a piece of this size the next one is believed to be large, too. */
 const LARGE = AREA / 2;
-
-/** What is the same for all sockets of a kind. */
-export interface Kind {
-  readonly family: number;
-  readonly type: number;
-  readonly proto: number;
-  /** What comes has no boundaries: it may be received in pieces of any size. */
-  readonly flows: boolean;
-  /** A receive that is shorter than asked for means that nothing is left. */
-  readonly drains: boolean;
-}
-
-export function kindOf(family: number, type: number, proto: number): Kind {
-  // Not Unix sockets: there a receive ends where descriptors came along.
-  const drains =
-    type === SOCK_STREAM &&
-    (family === AF_INET || family === AF_INET6) &&
-    (proto === 0 || proto === IPPROTO_TCP);
-  // Neither has what is no socket.
-  const flows = type === SOCK_STREAM || type < 0;
-  return { family, type, proto, flows, drains };
-}
 
 // There is one for each connection, so that every field counts. A method with a # would be one more.
 export class PosixHandle implements Handle, Watched {
