@@ -28,6 +28,8 @@ const comparisons = [
     peers: ['promises', 'curio', 'effect', 'asyncio'],
     limits: node20 ? {} : { effect: 0.5 },
   },
+  { name: 'spawn and cancel', peers: ['curio', 'effect', 'effection', 'asyncio'], limits: {} },
+  { name: 'timeout that expires', peers: ['curio', 'effect', 'asyncio'], limits: {} },
   { name: 'queue handoff', peers: ['curio', 'effect', 'effection', 'asyncio'], limits: {} },
   {
     name: 'lock handoff',

@@ -43,6 +43,23 @@ async def timeout(n):
             await quick()
 
 
+async def spawn_and_cancel(n):
+    for _ in range(n):
+        task = asyncio.create_task(asyncio.sleep(1000))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def timeout_that_expires(n):
+    for _ in range(n):
+        try:
+            async with asyncio.timeout(0):
+                await asyncio.sleep(1000)
+        except TimeoutError:
+            pass
+
+
 async def lock_handoff(n):
     lock = asyncio.Lock()
 
@@ -59,6 +76,8 @@ scenarios = {
     "spawn and join": spawn_and_join,
     "queue handoff": queue_handoff,
     "timeout around a quick operation": timeout,
+    "spawn and cancel": spawn_and_cancel,
+    "timeout that expires": timeout_that_expires,
     "lock handoff": lock_handoff,
 }
 

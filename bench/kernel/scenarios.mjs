@@ -2,7 +2,7 @@
 // thing, written the way each library wants it.
 
 import { Mutex } from 'async-mutex';
-import { Lock, Queue, run, sleep, spawn, timeoutAfter } from 'curio';
+import { ignoreAfter, Lock, Queue, run, sleep, spawn, timeoutAfter } from 'curio';
 import { Effect, Queue as EffectQueue, Fiber, Semaphore } from 'effect';
 import { createQueue, run as effection, sleep as effectionSleep, spawn as effectionSpawn } from 'effection';
 import pLimit from 'p-limit';
@@ -152,6 +152,47 @@ export const scenarios = {
       Effect.runPromise(
         Effect.gen(function* () {
           for (let i = 0; i < n; i++) yield* Effect.timeout(effectQuick, 10_000);
+        }),
+      ),
+  },
+
+  'spawn and cancel': {
+    curio: (n) =>
+      run(async () => {
+        for (let i = 0; i < n; i++) {
+          const task = await spawn(sleep, 1000);
+          await sleep(0);
+          await task.cancel();
+        }
+      }),
+    effect: (n) =>
+      Effect.runPromise(
+        Effect.gen(function* () {
+          for (let i = 0; i < n; i++) {
+            const fiber = yield* Effect.forkChild(Effect.sleep(1_000_000));
+            yield* Effect.yieldNow;
+            yield* Fiber.interrupt(fiber);
+          }
+        }),
+      ),
+    effection: (n) =>
+      effection(function* () {
+        for (let i = 0; i < n; i++) {
+          const task = yield* effectionSpawn(() => effectionSleep(1_000_000));
+          yield* task.halt();
+        }
+      }),
+  },
+
+  'timeout that expires': {
+    curio: (n) =>
+      run(async () => {
+        for (let i = 0; i < n; i++) await ignoreAfter(0, sleep, 1000);
+      }),
+    effect: (n) =>
+      Effect.runPromise(
+        Effect.gen(function* () {
+          for (let i = 0; i < n; i++) yield* Effect.timeoutOption(Effect.sleep(1_000_000), 0);
         }),
       ),
   },
