@@ -366,6 +366,11 @@ export function markJoined(task: TaskRecord): void {
   task.onEnd?.taskJoined(task);
 }
 
+/** Somebody has dealt with a task that has ended: it is not reported as never joined. It stays in its group. */
+export function lookedAfter(task: TaskRecord): void {
+  task.core.reports.joined(task);
+}
+
 /** Holds cancellations and timeouts back from a task until as many `unshield`s. */
 export function shield(task: TaskRecord): void {
   task.shield++;
