@@ -50,7 +50,15 @@ import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
 import { title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
-import { carried, enterTimeout, leaveTimeout, overdue, signalOf, TimeoutFrame } from './kernel/timeouts.ts';
+import {
+  carried,
+  enterTimeout,
+  leaveTimeout,
+  overdue,
+  signalOf,
+  spendTimeouts,
+  TimeoutFrame,
+} from './kernel/timeouts.ts';
 import { type Wait, type WaitGraph, waitedFor, waitGraph, waitReport } from './kernel/waits.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
@@ -85,6 +93,7 @@ export {
   reportIn,
   signalOf,
   spawnIn,
+  spendTimeouts,
   suspendedStack,
   TaskList,
   TaskRecord,
