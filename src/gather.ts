@@ -3,7 +3,7 @@
  * after itself, and as a list of functions that run side by side.
  */
 
-import { type Callable, callable, functionName, isOptions } from './base/callable.ts';
+import { type Callable, callable, describe, functionName, isOptions } from './base/callable.ts';
 import { errorText } from './base/stack.ts';
 import { CancelledError } from './errors.ts';
 import { TaskGroup, type TaskGroupOptions } from './group.ts';
@@ -34,6 +34,11 @@ export function taskGroup<T>(...call: unknown[]): Promise<TaskGroup<T>> {
   if (there !== null) return there.call('taskGroup', call) as Promise<TaskGroup<T>>;
   const options = isOptions(call[0]) ? (call.shift() as TaskGroupOptions<T>) : undefined;
   const body = callable(call[0], 'taskGroup', '', ')');
+  if (call[1] !== undefined) {
+    throw new TypeError(
+      `taskGroup() takes options first, taskGroup({ wait: 'any' }, fn), and was given ${describe(call[1])} after its function.`,
+    );
+  }
   if (enterComposite('taskGroup()') === null) return refused('taskGroup()');
   return handled(runGroup(new TaskGroup<T>(options), body));
 }

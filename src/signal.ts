@@ -15,6 +15,7 @@ import {
   begin,
   block,
   type Claim,
+  elsewhere,
   hold,
   letGo,
   pass,
@@ -110,6 +111,9 @@ abstract class SignalSource implements Disposable {
       );
     }
     this.#signals = signals.map(signalName);
+    const there = elsewhere();
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, signals) as this;
     this.#watch();
   }
 

@@ -22,6 +22,7 @@ import {
   elsewhere,
   fail,
   getCurrent,
+  lookedAfter,
   markJoined,
   note,
   pass,
@@ -124,7 +125,10 @@ export class Task<T = unknown> extends TaskRecord {
     const { blocking = true, exc = TaskCancelled } = options;
     const caller = admit();
     if (caller === null) return refused('Task.cancel()');
-    if (this.terminated) return pass(caller, undefined);
+    if (this.terminated) {
+      lookedAfter(this);
+      return pass(caller, undefined);
+    }
     if (blocking && caller === this) {
       const advice =
         'Write await task.cancel({ blocking: false }); the next operation that blocks then throws.';
@@ -139,12 +143,13 @@ export class Task<T = unknown> extends TaskRecord {
   }
 
   /**
-   * The task's result.
+   * The task's result. A task whose result was read is not reported as never joined.
    * @throws RuntimeError before the task has ended
    * @throws the task's own exception, if it failed
    */
   get result(): T {
     this.#mustHaveEnded('result');
+    lookedAfter(this);
     if (this.failed) throw this.outcome;
     return this.outcome as T;
   }

@@ -149,7 +149,7 @@ export class TimeoutScope<R = never> {
     const { task, frame } = this.#block;
     this.#block = null;
     traps.leaveTimeout(task, frame);
-    this.#expired = frame.spent !== null && traps.overdue(frame, frame.spent) === frame;
+    this.#expired = frame.expired;
   }
 
   async #limit(task: TaskRecord, fn: (...args: unknown[]) => unknown, args: unknown[]): Promise<unknown> {
@@ -159,10 +159,10 @@ export class TimeoutScope<R = never> {
       result = await fn(...args);
     } catch (thrown) {
       const error = traps.carried(thrown);
+      if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)
+        return this.#judge(task, error, frame);
       traps.leaveTimeout(task, frame);
       traps.aboutToFail(() => this.#running);
-      if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)
-        return this.#judge(error, frame);
       throw explained(error, fn);
     }
     const missed = wasMissed(task, frame);
@@ -173,10 +173,12 @@ export class TimeoutScope<R = never> {
   }
 
   /** Decides what a timeout that leaves this scope means here. */
-  #judge(error: TaskTimeout | TimeoutCancellationError, frame: TimeoutFrame): unknown {
+  #judge(task: TaskRecord, error: TaskTimeout | TimeoutCancellationError, frame: TimeoutFrame): unknown {
     // The error carries the clock of its expiry. The outermost scope that was due at that
     // time is the one it belongs to.
     const owner = traps.overdue(frame, error.clock);
+    traps.leaveTimeout(task, frame);
+    traps.aboutToFail(() => this.#running);
     if (owner === null) {
       throw new UncaughtTimeoutError(
         'A timeout inside this one expired and was not caught. Every timeoutAfter() needs a handler for its TaskTimeout; ' +
@@ -193,8 +195,9 @@ export class TimeoutScope<R = never> {
 
 /** True if the time of a scope that ends has not run out, or has run out without any operation to tell it to. */
 function wasMissed(task: TaskRecord, frame: TimeoutFrame): boolean {
-  // Once a timeout has been delivered, or the task cancelled, what limits the task is a later deadline, or none.
-  if (task.timeoutAt !== null && task.timeoutAt <= frame.deadline) return true;
+  // Once a timeout has been delivered, or the task cancelled, what limits the task is a later deadline, or none; or
+  // this one once more, if it was thrown where a block inside this one caught it.
+  if (!frame.expired && task.timeoutAt !== null && task.timeoutAt <= frame.deadline) return true;
   // One that is pending came while the task was shielded, or had been woken already, or, without an operation, while
   // it awaited an ordinary promise.
   return task.pending instanceof TaskTimeout && task.operation === '';

@@ -50,7 +50,15 @@ import { aboutToFail, composite, handled, refuse } from './kernel/rejection.ts';
 import { title } from './kernel/reports.ts';
 import { WaitSlot } from './kernel/slot.ts';
 import { TaskList } from './kernel/tasklist.ts';
-import { carried, enterTimeout, leaveTimeout, overdue, signalOf, TimeoutFrame } from './kernel/timeouts.ts';
+import {
+  carried,
+  enterTimeout,
+  leaveTimeout,
+  overdue,
+  signalOf,
+  spendTimeouts,
+  TimeoutFrame,
+} from './kernel/timeouts.ts';
 import { type Wait, type WaitGraph, waitedFor, waitGraph, waitReport } from './kernel/waits.ts';
 import type { Kernel } from './run.ts';
 import type { Task } from './task.ts';
@@ -85,6 +93,7 @@ export {
   reportIn,
   signalOf,
   spawnIn,
+  spendTimeouts,
   suspendedStack,
   TaskList,
   TaskRecord,
@@ -371,6 +380,11 @@ export function markJoined(task: TaskRecord): void {
   task.joined = true;
   if (task.terminated) task.core.reports.joined(task);
   task.onEnd?.taskJoined(task);
+}
+
+/** Somebody has dealt with a task that has ended: it is not reported as never joined. It stays in its group. */
+export function lookedAfter(task: TaskRecord): void {
+  task.core.reports.joined(task);
 }
 
 /** Holds cancellations and timeouts back from a task until as many `unshield`s. */

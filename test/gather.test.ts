@@ -221,6 +221,8 @@ describe('taskGroup()', () => {
       expect(() => taskGroup(undefined as never)).toThrow('taskGroup() wants a function');
       expect(() => taskGroup(Promise.resolve() as never)).toThrow('taskGroup() was given a promise');
       expect(() => taskGroup({ wait: 'some' as never }, () => {})).toThrow(TypeError);
+      const optionsLast = taskGroup as unknown as (body: unknown, options: unknown) => void;
+      expect(() => optionsLast(() => {}, { wait: 'any' })).toThrow('taskGroup() takes options first');
     }));
 
   test('outside a task it is refused', async () => {

@@ -712,7 +712,7 @@ describe('nested timeouts', () => {
       expect(error).toMatchObject({ name: 'TaskTimeout', clock: 10 });
     }));
 
-  test('a TimeoutCancellationError swallowed inside: the outer one is spent, and ends quietly', () =>
+  test('a TimeoutCancellationError swallowed inside, and nothing blocks after it: the outer one ends quietly', () =>
     virtually(async () => {
       const scope = timeoutAfter(1);
       const value = await scope.run(async () => {
@@ -720,6 +720,102 @@ describe('nested timeouts', () => {
         return 'swallowed';
       });
       expect([value, scope.expired]).toEqual(['swallowed', false]);
+    }));
+
+  for (const asScope of [false, true]) {
+    const form = asScope ? 'as scopes' : 'as functions';
+    const limit = (seconds: number | null, fn: () => Promise<unknown>) =>
+      asScope ? timeoutAfter(seconds).run(fn) : timeoutAfter(seconds, fn);
+
+    test(`the outer one’s caught around an inner one comes again at the next operation that blocks, ${form}`, () =>
+      virtually(async () => {
+        const log: string[] = [];
+        const error = await thrownBy(
+          limit(1, async () => {
+            for (const inner of [5, null]) {
+              const error = await thrownBy(limit(inner, () => sleep(100)));
+              log.push((error as Error).name);
+            }
+            await sleep(100);
+            log.push('went on');
+          }),
+        );
+        expect(log).toEqual(['TimeoutCancellationError', 'TimeoutCancellationError']);
+        expect(error).toBeInstanceOf(TaskTimeout);
+        expect(await clock()).toBe(1);
+        await sleep(100);
+      }));
+
+    test(`through three levels, each of which catches it, ${form}`, () =>
+      virtually(async () => {
+        const log: unknown[] = [];
+        await limit(1, async () => {
+          await limit(20, async () => {
+            await limit(30, async () => {
+              log.push((await thrownBy(sleep(100))) instanceof TaskTimeout);
+              log.push(await sleep(2));
+            });
+            log.push((await thrownBy(sleep(100))) instanceof TaskTimeout);
+            log.push(await sleep(2));
+          });
+          log.push((await thrownBy(sleep(100))) instanceof TaskTimeout);
+          log.push(await sleep(200));
+        });
+        expect(log).toEqual([true, 3, true, 5, true, 205]);
+      }));
+  }
+
+  test('a retry that catches everything ends when the time around it is up', () =>
+    virtually(async () => {
+      let attempts = 0;
+      const error = await thrownBy(
+        timeoutAfter(10, async () => {
+          for (;;) {
+            attempts++;
+            try {
+              return await timeoutAfter(3, sleep, 100);
+            } catch {
+              await sleep(1);
+            }
+          }
+        }),
+      );
+      expect(error).toBeInstanceOf(TaskTimeout);
+      expect([attempts, await clock()]).toEqual([3, 10]);
+    }));
+
+  test('the first one thrown on, when clean-up has met the second: still the outer one’s own', () =>
+    virtually(async () => {
+      const error = await thrownBy(
+        timeoutAfter(1, async () => {
+          try {
+            await timeoutAfter(5, sleep, 100);
+          } catch (error) {
+            await disableCancellation(sleep, 2);
+            expect(await thrownBy(sleep(2))).toBeInstanceOf(TaskTimeout);
+            throw error;
+          }
+        }),
+      );
+      expect(error).toMatchObject({ name: 'TaskTimeout', clock: 1 });
+      expect(await clock()).toBe(3);
+    }));
+
+  test('a cancellation ends it for good, thrown inside or not', () =>
+    virtually(async () => {
+      const log: unknown[] = [];
+      const task = await spawn(async () => {
+        await timeoutAfter(1, async () => {
+          await timeoutAfter(5, async () => {
+            log.push(await thrownBy(sleep(100)));
+            log.push(await thrownBy(sleep(100)));
+          });
+          log.push(await sleep(5));
+        });
+      });
+      await sleep(10);
+      await task.cancel();
+      expect(log).toMatchObject([{ name: 'TaskTimeout' }, { name: 'TaskCancelled' }, 15]);
     }));
 
   test('in another task they are that task’s own', () =>

@@ -16,8 +16,12 @@ export class TimeoutFrame {
   readonly deadline: number;
   /** The deadline that was in force before, to be restored on leaving; null for none. */
   prior: number | null;
-  /** The clock when it expired, or NaN once a cancellation has ended it: it expires only once. */
+  /** The clock when it expired, or NaN once a cancellation has ended it: in a block it expires only once. */
   spent: number | null = null;
+  /** The innermost frame when it was spent: caught in there, it has not been heard of here. */
+  thrownIn: TimeoutFrame | null = null;
+  /** True once its own timeout was thrown. */
+  expired = false;
   /** Made when somebody inside asked for `currentSignal()`. */
   aborter: AbortController | null = null;
 
@@ -41,9 +45,12 @@ export function enterTimeout(task: TaskRecord, seconds: number | null): TimeoutF
 
 /** Leaves a timeout; gives the clock if it had a deadline. */
 export function leaveTimeout(task: TaskRecord, frame: TimeoutFrame): number {
+  const waiting = task.pending instanceof TaskTimeout ? overdue(frame.outer, task.pending.clock) : null;
+  if (waiting === null && task.pending instanceof TaskTimeout) task.pending = null;
   if (task.timeouts === frame) {
     task.timeouts = frame.outer;
-    task.core.setTimeout(task, frame.prior);
+    if (frame.spent !== null) restore(frame, waiting !== null);
+    task.core.setTimeout(task, frame.spent === null ? frame.prior : limitAround(frame));
   } else {
     // Two timeouts of one task overlap without nesting, which only raw promises make possible.
     // The one that is left restores what stood around both.
@@ -54,9 +61,32 @@ export function leaveTimeout(task: TaskRecord, frame: TimeoutFrame): number {
       inner.prior = frame.prior;
     }
   }
-  if (task.pending instanceof TaskTimeout && overdue(frame.outer, task.pending.clock) === null)
-    task.pending = null;
   return frame.deadline === NEVER ? Number.NEGATIVE_INFINITY : task.core.clock.now();
+}
+
+/**
+ * A frame is left in which timeouts of those around it were thrown. Whoever caught them in there, a retry that catches
+ * everything say, has not ended what they limit: they expire again. One that still waits will be thrown in the frame around.
+ */
+function restore(left: TimeoutFrame, waits: boolean): void {
+  for (let frame = left.outer; frame !== null; frame = frame.outer) {
+    if (frame.thrownIn !== left) continue;
+    frame.thrownIn = waits ? left.outer : null;
+    if (!waits) frame.spent = null;
+  }
+}
+
+/** The deadline that limits the task around a frame in which a timeout expired; null for none. */
+function limitAround(left: TimeoutFrame): number | null {
+  // The one that was in force before, unless it is that of a frame: `setTimeout()` knows no frames.
+  let limit = left.prior ?? NEVER;
+  for (let frame = left.outer; frame !== null; frame = frame.outer) {
+    if (frame.deadline === left.prior) limit = NEVER;
+  }
+  for (let frame = left.outer; frame !== null; frame = frame.outer) {
+    if (frame.spent === null && frame.deadline < limit) limit = frame.deadline;
+  }
+  return limit === NEVER ? null : limit;
 }
 
 /** The signal that is aborted when the task is cancelled or its innermost timeout expires. */
@@ -72,7 +102,7 @@ export function signalOf(task: TaskRecord): AbortSignal {
 export function overdue(frames: TimeoutFrame | null, clock: number): TimeoutFrame | null {
   let found: TimeoutFrame | null = null;
   for (let frame = frames; frame !== null; frame = frame.outer) {
-    if (frame.deadline <= clock && (frame.spent === null || frame.spent === clock)) found = frame;
+    if (frame.deadline <= clock && (frame.spent === null || frame.spent >= clock)) found = frame;
   }
   return found;
 }
@@ -95,14 +125,17 @@ export function expireTimeout(record: TaskRecord, now: number): TaskTimeout | nu
  * Spends the timeout that has expired, and all inside it. Gives the deadline that limits the task from
  * here on: that of what stands around the one that expired.
  */
-function spendTimeouts(record: TaskRecord, owner: TimeoutFrame | null, now: number): number | null {
-  const next = owner === null ? null : owner.prior;
+export function spendTimeouts(record: TaskRecord, owner: TimeoutFrame | null, now: number): number | null {
   for (let frame = record.timeouts; frame !== null; frame = frame.outer) {
-    frame.spent ??= now;
+    if (frame.spent === null) {
+      frame.spent = now;
+      frame.thrownIn = record.timeouts;
+    }
     if (frame === owner) break;
-    frame.prior = next;
   }
-  return next;
+  if (owner === null) return null;
+  owner.expired = true;
+  return owner.prior;
 }
 
 /** A cancelled task has no limits on its time any more: clean-up may take as long as it needs. */
@@ -110,6 +143,7 @@ export function voidTimeouts(record: TaskRecord): void {
   for (let frame = record.timeouts; frame !== null; frame = frame.outer) {
     frame.prior = null;
     frame.spent ??= Number.NaN;
+    frame.thrownIn = null;
   }
 }
 

@@ -9,12 +9,14 @@ import { comesOutHere } from '../base/stack.ts';
 import { bytesOf, type Data } from '../io/attempts.ts';
 import type { FileStream } from '../io/file-stream.ts';
 import type { SystemError } from '../io/system.ts';
-import { enterComposite, handled, refused } from '../traps.ts';
+import { elsewhere, enterComposite, handled, refused } from '../traps.ts';
 import { Conversation } from './conversation.ts';
 import { Exit } from './exit.ts';
 import { checkOptions, type DEVNULL, type PIPE, type PopenOptions, type STDOUT } from './options.ts';
 import { send } from './signals.ts';
 import { type Started, start } from './start.ts';
+
+const NOT_STARTED: Started = { pid: null, streams: [null, null, null], groupLives: false };
 
 /** A stream where `PIPE` was asked for, null where something else or nothing was. */
 export type Piped<R> = R extends typeof PIPE
@@ -64,7 +66,8 @@ export class Popen<const out O extends PopenOptions = PopenOptions> implements A
    */
   constructor(args: string | readonly string[], options: O = {} as O) {
     checkOptions(options, 'Popen()');
-    this.#started = start(args, options, 'Popen()', this.#exit);
+    const there = elsewhere();
+    this.#started = there === null ? start(args, options, 'Popen()', this.#exit) : NOT_STARTED;
     this.args = typeof args === 'string' ? args : [...args];
     this.#processGroup = options.processGroup === true;
     this.pid = this.#started.pid;
@@ -73,6 +76,8 @@ export class Popen<const out O extends PopenOptions = PopenOptions> implements A
       Piped<O['stdout']>,
       Piped<O['stderr']>,
     ];
+    // biome-ignore lint/correctness/noConstructorReturn: in an async thread it is made in the kernel.
+    if (there !== null) return there.construct(new.target, [args, options]) as this;
   }
 
   /** What the process ended with: a number from 0 on, or the negative number of the signal that ended it. Null while it runs. */

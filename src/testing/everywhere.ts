@@ -7,7 +7,7 @@ import { Activation, type Trap } from '../activation.ts';
 import { type Callable, callable } from '../base/callable.ts';
 import { TaskCancelled, TaskTimeout } from '../errors.ts';
 import type { Task } from '../task.ts';
-import { interrupt, overdue, requestCancel } from '../traps.ts';
+import { interrupt, overdue, requestCancel, spendTimeouts } from '../traps.ts';
 import { checkLimit, type TrialOptions, trial, withNote } from './trial.ts';
 
 /**
@@ -79,15 +79,7 @@ function cancel(task: Task<unknown>): void {
 function expire(task: Task<unknown>): void {
   const deadline = task.timeoutAt;
   const owner = deadline === null ? null : overdue(task.timeouts, deadline);
-  if (owner !== null) {
-    // It is spent, and so are those inside it.
-    task.timeoutAt = owner.prior;
-    for (let frame = task.timeouts; frame !== null; frame = frame.outer) {
-      frame.spent ??= deadline;
-      if (frame === owner) break;
-      frame.prior = owner.prior;
-    }
-  }
+  if (owner !== null) task.timeoutAt = spendTimeouts(task, owner, deadline as number);
   interrupt(task, (now) => {
     const exc = new TaskTimeout('cancelEverywhere: a timeout expired here.');
     exc.clock = owner === null || deadline === null ? now : deadline;

@@ -86,6 +86,8 @@ class StandIn implements ProxyHandler<object> {
 
   #symbol(target: object, key: symbol): unknown {
     if (key === Symbol.dispose) {
+      // A lock, say, is no block: `using _ = lock` would hold nothing, and tell nobody.
+      if (this.#proto !== undefined && !isBlock(this.#proto)) return undefined;
       // A scope begins where its block does, which is where this is looked up.
       if (this.#className === 'TimeoutScope') this.#now('enter');
       return () => this.#now(DISPOSE);
@@ -131,6 +133,11 @@ class StandIn implements ProxyHandler<object> {
       'An object of the kernel cannot be changed from an async thread, only its methods called.',
     );
   }
+}
+
+/** True for objects of a class that `await using`, or `using`, takes in the kernel; a scope has `enter()` and `leave()`. */
+function isBlock(proto: object): boolean {
+  return Symbol.asyncDispose in proto || Symbol.dispose in proto || 'leave' in proto;
 }
 
 function isMethod(proto: object, key: string): boolean {

@@ -256,6 +256,32 @@ describe('a task that was never joined', () => {
     expect(options.logger.lines).toEqual([]);
   });
 
+  test('is none whose result was looked at, or that was cancelled when it had ended', async () => {
+    const options = quiet();
+    await run(options, async () => {
+      const waited = await spawn(async () => 5);
+      await waited.wait();
+      expect(waited.result).toBe(5);
+      for (const blocking of [true, false]) {
+        const ended = await spawn(async () => {});
+        await sleep(0);
+        await ended.cancel({ blocking });
+        expect(ended.cancelled).toBe(false);
+      }
+    });
+    expect(options.logger.lines).toEqual([]);
+  });
+
+  test('is one that was only waited for, or asked for its exception', async () => {
+    const options = quiet();
+    await run(options, async () => {
+      const task = await spawn(async () => 5);
+      await task.wait();
+      expect(task.exception).toBe(null);
+    });
+    expect(options.logger.lines).toHaveLength(1);
+  });
+
   test('is none of three hundred that were all joined after they had ended', async () => {
     const options = quiet();
     await run(options, async () => {

@@ -58,6 +58,8 @@ interface Frame {
   deadline: number;
   /** When it was spent, if it has been: by its own time, or by that of one around it. */
   spent: number | null;
+  /** The innermost frame then: once that one is left, this one counts as it did before. */
+  thrownIn: Frame | undefined;
 }
 
 /** The manual's rules. */
@@ -126,25 +128,34 @@ class Model {
   /** The outermost frame whose time is up is spent, and all inside it. */
   #expire(): number {
     const owner = this.#owner(this.now);
-    for (const frame of this.#frames.slice(owner)) frame.spent ??= this.now;
+    for (const frame of this.#frames.slice(owner)) {
+      if (frame.spent === null) Object.assign(frame, { spent: this.now, thrownIn: this.#frames.at(-1) });
+    }
     return owner;
   }
 
   /** The frame that a timeout of that time belongs to; -1 for none that is still there. */
   #owner(clock: number): number {
     return this.#frames.findIndex(
-      ({ deadline, spent }) => deadline <= clock && (spent === null || spent === clock),
+      ({ deadline, spent }) => deadline <= clock && (spent === null || spent >= clock),
     );
   }
 
   #limit({ seconds, ignore, asScope, body }: Node & { do: 'limit' }): Thrown | null {
-    const frame: Frame = { deadline: seconds === null ? Infinity : this.now + seconds, spent: null };
+    const deadline = seconds === null ? Infinity : this.now + seconds;
+    const frame: Frame = { deadline, spent: null, thrownIn: undefined };
     this.#frames.push(frame);
     const thrown = this.run(body);
     let owner = -1;
     if (thrown !== null) owner = this.#owner(thrown.clock);
     this.#frames.pop();
     if (this.#pending !== null && this.#owner(this.#pending) < 0) this.#pending = null;
+    for (const outer of this.#frames) {
+      if (outer.thrownIn !== frame) continue;
+      // What still waits will be thrown in the next one.
+      if (this.#pending !== null) outer.thrownIn = this.#frames.at(-1);
+      else outer.spent = null;
+    }
     let result = thrown;
     let expired = false;
     if (thrown !== null && thrown.name !== 'UncaughtTimeoutError') {

@@ -15,6 +15,8 @@ import {
   ignoreAfter,
   Lock,
   Queue,
+  SignalEvent,
+  SignalQueue,
   sleep,
   spawn,
   spawnThread,
@@ -26,6 +28,7 @@ import {
   UncaughtTimeoutError,
 } from 'curio';
 import { socketpair } from 'curio/socket';
+import { PIPE, Popen } from 'curio/subprocess';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { inThread } from '../kit/in-thread.ts';
 import { virtually } from '../kit/virtual.ts';
@@ -334,6 +337,74 @@ describe('a loop', () => {
       return '';
     });
     expect(text).toBe('TypeError');
+  });
+});
+
+describe('a lock itself', () => {
+  test('is no block: only what acquire() gives is, and `using` says so', async () => {
+    const thrown = await inThread(
+      (lock: Lock, event: Event) => {
+        const errors: unknown[] = [];
+        for (const it of [lock, event, new Lock()]) {
+          try {
+            using _ = it as unknown as Disposable;
+            errors.push('taken for a block');
+          } catch (error) {
+            errors.push((error as Error).name);
+          }
+        }
+        return errors;
+      },
+      new Lock(),
+      new Event(),
+    );
+    expect(thrown).toEqual(['TypeError', 'TypeError', 'TypeError']);
+  });
+});
+
+describe('processes and signals', () => {
+  test('a process that a thread starts belongs to the kernel: its pipes and its end are AWAITed', async () => {
+    const got = await inThread(() => {
+      using there = AWAIT(new Popen(['cat'], { stdin: PIPE, stdout: PIPE }));
+      const running = there.returncode;
+      const [output] = AWAIT(there.communicate('one\n'));
+      using other = AWAIT(new Popen(['echo', 'two'], { stdout: PIPE }));
+      const line = AWAIT(other.stdout.readline());
+      return [running, output.toString(), there.returncode, line.toString(), AWAIT(other.wait())];
+    });
+    expect(got).toEqual([null, 'one\n', 0, 'two\n', 0]);
+  });
+
+  test('one that cannot be started, or with options that make no sense, says so in the thread', async () => {
+    const got = await inThread(() => {
+      const missing = new Popen(['curio-there-is-no-such-program']);
+      const errors: unknown[] = [];
+      try {
+        AWAIT(missing.wait());
+      } catch (error) {
+        errors.push((error as NodeJS.ErrnoException).code);
+      }
+      try {
+        new Popen(['cat'], { timeout: 1 } as never);
+      } catch (error) {
+        errors.push((error as Error).name);
+      }
+      return errors;
+    });
+    expect(got).toEqual(['ENOENT', 'TypeError']);
+  });
+
+  test('signals that a thread watches come to the kernel, and are let go of where the block ends', async () => {
+    const before = process.listenerCount('SIGUSR2');
+    const got = await inThread(() => {
+      using queue = new SignalQueue('SIGUSR2');
+      using event = new SignalEvent('SIGUSR2');
+      process.kill(process.pid, 'SIGUSR2');
+      AWAIT(event.wait());
+      return [AWAIT(queue.get()), event.isSet()];
+    });
+    expect(got).toEqual(['SIGUSR2', true]);
+    expect(process.listenerCount('SIGUSR2')).toBe(before);
   });
 });
 
