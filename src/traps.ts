@@ -22,6 +22,7 @@ import { waitForPromise } from './kernel/future.ts';
 import { Observer } from './kernel/observers.ts';
 import {
   admit,
+  admitComposite,
   begin,
   block,
   enter,
@@ -59,6 +60,7 @@ export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
   aboutToFail,
   admit,
+  admitComposite,
   begin,
   block,
   callingTask,

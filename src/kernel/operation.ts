@@ -46,6 +46,15 @@ export function enterComposite(operation: string): TaskRecord | null {
 }
 
 /**
+ * `admit()` for an operation made of several.
+ * @throws TaskBusyError if the task already waits in another operation
+ */
+export function admitComposite(operation: string): TaskRecord | null {
+  const task = enterComposite(operation);
+  return task === null || yieldsToCancellation(task) ? null : task;
+}
+
+/**
  * Counts an operation made of several among those that need not wait, whatever it is made of. Null, mostly; for the one that
  * has to yield what it must wait for first, which may be a cancellation that is due.
  */
