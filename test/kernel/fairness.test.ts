@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { Writable } from 'node:stream';
 import {
   abortable,
+  Condition,
   clock,
   currentTask,
   disableCancellation,
@@ -27,11 +28,14 @@ import {
   TaskTimeout,
   taskGroup,
   timeoutAfter,
+  UniversalEvent,
+  UniversalQueue,
+  UniversalResult,
   wait,
 } from 'curio';
 import { FileStream } from 'curio/io';
 import { SchedFIFO } from 'curio/sched';
-import { AF_INET, SOCK_DGRAM, socket, socketpair } from 'curio/socket';
+import { AF_INET, getaddrinfo, SOCK_DGRAM, socket, socketpair } from 'curio/socket';
 import { schedulerWake } from 'curio/traps';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { drivers } from '../kit/drivers.ts';
@@ -302,6 +306,62 @@ describe('a task that does operations which need not wait', () => {
       expect([...taken, ...rest]).toEqual(Array.from({ length: total }, (_, i) => i));
     });
   });
+});
+
+describe('a task whose operations never have to wait', () => {
+  const steps: [string, () => (round: number) => Promise<unknown>][] = [
+    [
+      'items of a universal queue',
+      () => {
+        const queue = new UniversalQueue<number>();
+        return async (round) => {
+          await queue.put(round);
+          if ((await queue.get()) !== round) throw new Error('an item is missing');
+        };
+      },
+    ],
+    [
+      'a universal event that is set',
+      () => {
+        const event = new UniversalEvent();
+        void event.set();
+        return () => event.wait();
+      },
+    ],
+    [
+      'a universal result that is there',
+      () => {
+        const result = new UniversalResult<number>();
+        void result.setValue(1);
+        return () => result.unwrap();
+      },
+    ],
+    [
+      'a condition that holds',
+      () => {
+        const condition = new Condition();
+        return async (round) => {
+          if (round === 0) await condition.acquire();
+          await condition.waitFor(() => true);
+        };
+      },
+    ],
+    ['the addresses of what is one already', () => () => getaddrinfo('127.0.0.1', 80)],
+  ];
+
+  test.each(steps)('lets others have their turns, and can be cancelled: %s', (_, prepare) =>
+    run(async () => {
+      const step = prepare();
+      let done = 0;
+      const task = await spawn(async () => {
+        while (done < 20_000) await step(done++);
+      });
+      await sleep(0);
+      expect(done).toBeLessThan(2000);
+      await task.cancel();
+      expect(task.exception).toBeInstanceOf(TaskCancelled);
+    }),
+  );
 });
 
 describe('a task that sends or receives and never has to wait for it', () => {
