@@ -9,7 +9,7 @@ import { AF_INET, AF_UNIX, AF_UNSPEC, SOCK_STREAM } from './io/constants.ts';
 import { connectToFirst } from './io/eyeballs.ts';
 import * as names from './io/names.ts';
 import { Socket } from './io/socket.ts';
-import { elsewhere, enter, enterComposite, handled, pass, refused } from './traps.ts';
+import { elsewhere, enter, enterComposite, handled, pass, refused, takeBreath } from './traps.ts';
 
 export * from './errors.ts';
 export type { Address } from './io/address.ts';
@@ -115,7 +115,11 @@ export function CMSG_SPACE(length: number): number {
 
 /** Starts an operation that looks something up. */
 function lookUp<T>(operation: string, start: () => Promise<T>): Promise<T> {
-  return enterComposite(operation) === null ? refused(operation) : handled(start());
+  const task = enterComposite(operation);
+  if (task === null) return refused(operation);
+  // What the system need not be asked for is there at once.
+  const breath = takeBreath(task, operation);
+  return handled(breath === null ? start() : breath.then(start));
 }
 
 function checkName(name: unknown, operation: string): string {

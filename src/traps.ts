@@ -22,8 +22,10 @@ import { waitForPromise } from './kernel/future.ts';
 import { Observer } from './kernel/observers.ts';
 import {
   admit,
+  admitComposite,
   begin,
   block,
+  due,
   enter,
   enterComposite,
   fail,
@@ -67,11 +69,13 @@ export type { Claim, Subject, TaskState, Wait, Waitable, WaitGraph };
 export {
   aboutToFail,
   admit,
+  admitComposite,
   begin,
   block,
   callingTask,
   carried,
   composite as handled,
+  due,
   enter,
   enterComposite,
   enterTimeout,

@@ -2,7 +2,7 @@
  * Sending everything: what `sendall` of sockets and `write` of streams have in common.
  */
 
-import { enterComposite, fail, pass, refused } from '../traps.ts';
+import { admitComposite, fail, handled, pass, refused } from '../traps.ts';
 import type { Handle } from './driver.ts';
 import { failed, untilReady } from './slot.ts';
 import { attach } from './system.ts';
@@ -19,8 +19,8 @@ export function sendAll<T>(
   attribute: string,
   result: T,
 ): Promise<T> {
-  const task = enterComposite(operation);
-  if (task === null) return refused(operation);
+  const task = admitComposite(operation);
+  if (task === null) return handled(refusedBefore(operation, attribute));
   if (handle.hasWriter) return handle.writer.busy(operation);
   let sent: number | null;
   try {
@@ -32,6 +32,16 @@ export function sendAll<T>(
   }
   if (sent === bytes.length) return pass(task, result);
   return sendRest(handle, operation, bytes, sent ?? 0, flags, attribute, result);
+}
+
+/** Refused before anything was sent. */
+async function refusedBefore(operation: string, attribute: string): Promise<never> {
+  try {
+    return await refused(operation);
+  } catch (error) {
+    attach(error, attribute, 0);
+    throw error;
+  }
 }
 
 async function sendRest<T>(

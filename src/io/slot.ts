@@ -9,6 +9,7 @@
 
 import { ReadResourceBusy, WriteResourceBusy } from '../errors.ts';
 import {
+  admitComposite,
   begin,
   enterComposite,
   fail,
@@ -241,7 +242,7 @@ export function reading<T, A, B, C>(
   c: C,
   always = false,
 ): Promise<T> {
-  const task = enterComposite(operation);
+  const task = admitComposite(operation);
   if (task === null) return refused(operation);
   const slot = handle.reader;
   if (slot.task !== null) return slot.busy(operation);
@@ -260,7 +261,7 @@ export function writing<T, A, B, C>(
   b: B,
   c: C,
 ): Promise<T> {
-  const task = enterComposite(operation);
+  const task = admitComposite(operation);
   if (task === null) return refused(operation);
   if (handle.hasWriter) return handle.writer.busy(operation);
   return attempted(task, handle, 'writer', operation, attempt, a, b, c, true);

@@ -249,10 +249,7 @@ export class Core {
 
   /** What an operation returns that did not have to wait. The slow half of `pass` in operation.ts. */
   passSlowly<T>(record: TaskRecord, value: T): Promise<T> {
-    if (this.running === record) {
-      this.#burst.left = 0;
-      return this.yieldTurn(record, RESUME_VALUE, value);
-    }
+    if (this.running === record) return this.#takeBreath(record, RESUME_VALUE, value);
     // Between two runs of the kernel a task that comes back from an ordinary promise stands still here.
     if (!this.active && record.promise === null) return this.yieldTurn(record, RESUME_VALUE, value);
     return Promise.resolve(value);
@@ -260,9 +257,14 @@ export class Core {
 
   /** The same for an operation that fails without having waited. */
   failSlowly(record: TaskRecord, error: unknown): Promise<never> {
-    if (this.running !== record) return refuse(error);
+    return this.running === record ? this.#takeBreath(record, RESUME_ERROR, error) : refuse(error);
+  }
+
+  #takeBreath<T>(record: TaskRecord, mode: number, outcome: unknown): Promise<T> {
     this.#burst.left = 0;
-    return this.yieldTurn(record, RESUME_ERROR, error);
+    // What it last waited in is long over.
+    record.operation = '';
+    return this.yieldTurn(record, mode, outcome);
   }
 
   /** Makes a waiting task ready. What it gets was decided by this call: later timeouts and cancellations hit its next operation. */

@@ -29,6 +29,14 @@ export function admit(): TaskRecord | null {
   return task === null || yieldsToCancellation(task) ? null : task;
 }
 
+/**
+ * What `admit()` asks, for operations that may also be called outside a task: null, or the cancellation that is due, to be
+ * returned before anything has been done.
+ */
+export function due(task: TaskRecord | null, operation: string): Promise<never> | null {
+  return task !== null && yieldsToCancellation(task) ? refuse(task.core.takePending(task, operation)) : null;
+}
+
 function yieldsToCancellation(task: TaskRecord): boolean {
   const core = task.core;
   return (
@@ -43,6 +51,15 @@ function yieldsToCancellation(task: TaskRecord): boolean {
 export function enterComposite(operation: string): TaskRecord | null {
   const task = callingTask();
   return task?.core.beginComposite(task, operation) ? task : null;
+}
+
+/**
+ * `admit()` for an operation made of several.
+ * @throws TaskBusyError if the task already waits in another operation
+ */
+export function admitComposite(operation: string): TaskRecord | null {
+  const task = enterComposite(operation);
+  return task === null || yieldsToCancellation(task) ? null : task;
 }
 
 /**

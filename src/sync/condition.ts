@@ -20,6 +20,7 @@ import {
   shield,
   TaskList,
   type TaskRecord,
+  takeBreath,
   unshield,
   wakeSome,
 } from '../traps.ts';
@@ -133,6 +134,8 @@ export class Condition {
   }
 
   async #waitFor<T>(task: TaskRecord, test: () => T | PromiseLike<T>): Promise<Truthy<T>> {
+    const breath = takeBreath(task, 'Condition.waitFor()');
+    if (breath !== null) await breath;
     for (;;) {
       const answer = test();
       const truth = isThenable(answer) ? await answer : answer;

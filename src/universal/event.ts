@@ -2,7 +2,7 @@
  * An event for tasks of any kernel, for ordinary async code outside them, and for threads.
  */
 
-import { elsewhere, enter } from '../traps.ts';
+import { due, elsewhere, enter } from '../traps.ts';
 import { done, Line } from './line.ts';
 import type { Enlisted, Outcome } from './protocol.ts';
 import { isElsewhere, provideShared, Shared, sharedFrom, type UniversalHandle } from './shared.ts';
@@ -61,6 +61,8 @@ export class UniversalEvent extends Shared {
   wait(): Promise<void> {
     if (this.far !== null) return this.far.call(this, 'wait', []) as Promise<void>;
     const task = enter();
+    const refusal = due(task, 'UniversalEvent.wait()');
+    if (refusal !== null) return refusal;
     return this.#set ? done(task, undefined) : this.#line.wait(task, 'UniversalEvent.wait()');
   }
 

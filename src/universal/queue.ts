@@ -9,7 +9,7 @@
 import { describe, isOptions } from '../base/callable.ts';
 import { Deque } from '../base/deque.ts';
 import { RuntimeError } from '../errors.ts';
-import { elsewhere, enter, handled } from '../traps.ts';
+import { due, elsewhere, enter, handled } from '../traps.ts';
 import { done, failed, Line, type Waiter } from './line.ts';
 import { PollSign } from './poll.ts';
 import type { Enlisted, Outcome } from './protocol.ts';
@@ -155,6 +155,8 @@ export class UniversalQueue<T> extends Shared implements AsyncIterable<T> {
   get(): Promise<T> {
     if (this.far !== null) return this.far.call(this, 'get', []) as Promise<T>;
     const task = enter();
+    const refusal = due(task, 'UniversalQueue.get()');
+    if (refusal !== null) return refusal;
     // Tasks that have been chosen and have not run yet are not to be overtaken by another.
     const inLine = task !== null && this.#onTheirWay > 0;
     if (this.#available > 0 && !inLine) return done(task, this.#take());
@@ -173,6 +175,8 @@ export class UniversalQueue<T> extends Shared implements AsyncIterable<T> {
   put(item: T): Promise<void> {
     if (this.far !== null) return this.#putThere(this.far, item);
     const task = enter();
+    const refusal = due(task, 'UniversalQueue.put()');
+    if (refusal !== null) return refusal;
     if (this.#shut) return failed(task, shutDown());
     if (this.full()) return this.#putters.wait(task, 'UniversalQueue.put()', item);
     this.#add(item);

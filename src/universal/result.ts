@@ -4,7 +4,7 @@
  */
 
 import { RuntimeError } from '../errors.ts';
-import { elsewhere, enter } from '../traps.ts';
+import { due, elsewhere, enter } from '../traps.ts';
 import { done, failed, Line } from './line.ts';
 import type { Enlisted, Outcome } from './protocol.ts';
 import { isElsewhere, provideShared, Shared, sharedFrom, type UniversalHandle } from './shared.ts';
@@ -53,6 +53,8 @@ export class UniversalResult<T> extends Shared {
   unwrap(): Promise<T> {
     if (this.far !== null) return this.far.call(this, 'unwrap', []) as Promise<T>;
     const task = enter();
+    const refusal = due(task, 'UniversalResult.unwrap()');
+    if (refusal !== null) return refusal;
     if (this.#state === 'value') return done(task, this.#content as T);
     if (this.#state === 'exception') return failed(task, this.#content);
     return this.#line.wait(task, 'UniversalResult.unwrap()');

@@ -3,8 +3,10 @@
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { Writable } from 'node:stream';
 import {
   abortable,
+  Condition,
   clock,
   currentTask,
   disableCancellation,
@@ -26,11 +28,17 @@ import {
   TaskTimeout,
   taskGroup,
   timeoutAfter,
+  UniversalEvent,
+  UniversalQueue,
+  UniversalResult,
   wait,
 } from 'curio';
+import { FileStream } from 'curio/io';
 import { SchedFIFO } from 'curio/sched';
+import { AF_INET, getaddrinfo, SOCK_DGRAM, socket, socketpair } from 'curio/socket';
 import { schedulerWake } from 'curio/traps';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { drivers } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
 
 /** Set by something of Node's, outside any task. */
@@ -298,6 +306,140 @@ describe('a task that does operations which need not wait', () => {
       expect([...taken, ...rest]).toEqual(Array.from({ length: total }, (_, i) => i));
     });
   });
+});
+
+describe('a task whose operations never have to wait', () => {
+  const steps: [string, () => (round: number) => Promise<unknown>][] = [
+    [
+      'items of a universal queue',
+      () => {
+        const queue = new UniversalQueue<number>();
+        return async (round) => {
+          await queue.put(round);
+          if ((await queue.get()) !== round) throw new Error('an item is missing');
+        };
+      },
+    ],
+    [
+      'a universal event that is set',
+      () => {
+        const event = new UniversalEvent();
+        void event.set();
+        return () => event.wait();
+      },
+    ],
+    [
+      'a universal result that is there',
+      () => {
+        const result = new UniversalResult<number>();
+        void result.setValue(1);
+        return () => result.unwrap();
+      },
+    ],
+    [
+      'a condition that holds',
+      () => {
+        const condition = new Condition();
+        return async (round) => {
+          if (round === 0) await condition.acquire();
+          await condition.waitFor(() => true);
+        };
+      },
+    ],
+    ['the addresses of what is one already', () => () => getaddrinfo('127.0.0.1', 80)],
+  ];
+
+  test.each(steps)('lets others have their turns, and can be cancelled: %s', (_, prepare) =>
+    run(async () => {
+      const step = prepare();
+      let done = 0;
+      const task = await spawn(async () => {
+        while (done < 20_000) await step(done++);
+      });
+      await sleep(0);
+      expect(done).toBeLessThan(2000);
+      await task.cancel();
+      expect(task.exception).toBeInstanceOf(TaskCancelled);
+    }),
+  );
+});
+
+describe('a task that sends or receives and never has to wait for it', () => {
+  /** Goes on until it is stopped: tells how often, and what stopped it. */
+  async function stopped(step: () => Promise<unknown>): Promise<{ done: number; error: unknown }> {
+    let done = 0;
+    const task = await spawn(async () => {
+      while (done < 20_000) {
+        await step();
+        done++;
+      }
+    });
+    await sleep(0);
+    await task.cancel();
+    return { done, error: task.exception };
+  }
+
+  /** A stream that is never full. */
+  function sinkOf(pieces: Buffer[]): Writable {
+    return new Writable({
+      write(piece, _, done) {
+        pieces.push(piece);
+        done();
+      },
+    });
+  }
+
+  test('can be cancelled while it writes, and knows that nothing of the last piece is written', () =>
+    run(async () => {
+      const pieces: Buffer[] = [];
+      await using stream = new FileStream(sinkOf(pieces));
+      const { done, error } = await stopped(() => stream.write('piece'));
+      expect(error).toBeInstanceOf(TaskCancelled);
+      expect(error).toHaveProperty('bytesWritten', 0);
+      expect(pieces).toHaveLength(done);
+    }));
+
+  test('can be cancelled in writelines(), which tells how much is written', () =>
+    run(async () => {
+      const pieces: Buffer[] = [];
+      await using stream = new FileStream(sinkOf(pieces));
+      function* lines() {
+        for (let i = 0; i < 20_000; i++) yield `line ${i}\n`;
+      }
+      const { error } = await stopped(() => stream.writelines(lines()));
+      expect(error).toBeInstanceOf(TaskCancelled);
+      expect(error).toHaveProperty('bytesWritten', Buffer.concat(pieces).length);
+    }));
+
+  test.runIf(drivers.includes('posix'))(
+    'can be cancelled while it receives, and leaves the rest to others',
+    () =>
+      run(async () => {
+        const [a, b] = socketpair();
+        await using _b = b;
+        await a.sendall('x'.repeat(20_000));
+        await a.close();
+        const { done, error } = await stopped(() => b.recv(1));
+        expect(error).toBeInstanceOf(TaskCancelled);
+        expect(await b.asStream().readall()).toHaveLength(20_000 - done);
+      }),
+  );
+
+  test.runIf(drivers.includes('posix'))('runs out of time while it sends datagrams', () =>
+    run(async () => {
+      const [a, b] = [socket(AF_INET, SOCK_DGRAM), socket(AF_INET, SOCK_DGRAM)];
+      await using _a = a;
+      await using _b = b;
+      b.bind(['127.0.0.1', 0]);
+      const address = b.getsockname();
+      // This it has waited in, and it is over.
+      await sleep(0.001);
+      const sending = timeoutAfter(0, async () => {
+        for (let i = 0; i < 5000; i++) await a.sendto('x', address);
+      });
+      await expect(sending).rejects.toEqual(new TaskTimeout('The timeout expired.'));
+    }),
+  );
 });
 
 describe('tasks whose steps take long', () => {
