@@ -8,6 +8,7 @@
 
 import { blocksAreAwaited, loopsAreAwaited } from '../base/awaited.ts';
 import { describe, isIterable } from '../base/callable.ts';
+import { printedAsText } from '../base/printing.ts';
 import { EOFError } from '../errors.ts';
 import { enter, enterComposite, handled, pass, refused, type TaskRecord } from '../traps.ts';
 import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
@@ -32,6 +33,7 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   static {
     blocksAreAwaited(this, 'A stream closes');
     loopsAreAwaited(this, 'stream');
+    printedAsText(this);
   }
 
   readonly #handle: Handle;
@@ -370,6 +372,11 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
       error.message += `: there is unread data in the stream, ${length} bytes; read it first`;
       throw error;
     });
+  }
+
+  toString(): string {
+    const unread = this.unread === 0 ? '' : `, ${this.unread} bytes unread`;
+    return `${this.constructor.name}(${this.#handle.closed ? 'closed' : 'open'}${unread})`;
   }
 }
 

@@ -1,5 +1,6 @@
 // What console.log() shows of Curio's objects.
 
+import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import {
   aopen,
@@ -19,6 +20,7 @@ import {
   spawnThread,
   TaskGroup,
 } from 'curio';
+import { FileStream } from 'curio/io';
 import { AF_INET, SOCK_DGRAM, socket } from 'curio/socket';
 import { expect, test } from 'vitest';
 
@@ -32,6 +34,17 @@ test('what waits and what is waited for is printed with its state', () =>
       '{\n  lock: Lock(locked, 0 waiting),\n  queue: Queue(1 of 2 items, 0 getting, 0 putting)\n}',
     );
     await lock.release();
+  }));
+
+test('a stream is printed with what it has received and nobody has read', () =>
+  run(async () => {
+    await using stream = new FileStream(Readable.from([Buffer.from('one\ntwo\n')]));
+    expect(inspect(stream)).toBe('FileStream(open)');
+    await stream.readline();
+    expect(inspect(stream)).toBe('FileStream(open, 4 bytes unread)');
+    await stream.readline();
+    await stream.close();
+    expect(inspect(stream)).toBe('FileStream(closed)');
   }));
 
 test('everything that has a text is printed as that', () =>
