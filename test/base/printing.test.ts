@@ -38,7 +38,7 @@ test('what waits and what is waited for is printed with its state', () =>
 
 test('a stream is printed with what it has received and nobody has read', () =>
   run(async () => {
-    await using stream = new FileStream(Readable.from([Buffer.from('one\ntwo\n')]));
+    await using stream = new FileStream(Readable.from(['one\ntwo\n'], { objectMode: false }));
     expect(inspect(stream)).toBe('FileStream(open)');
     await stream.readline();
     expect(inspect(stream)).toBe('FileStream(open, 4 bytes unread)');
