@@ -24,6 +24,9 @@ import { spawn } from './task.ts';
 import type { TaskRecord, TimeoutFrame } from './traps.ts';
 import * as traps from './traps.ts';
 
+/** A block that ends later than its timeout by less, in seconds, is not told of: what it waited for came just in time. */
+const LATE = 0.001;
+
 /**
  * Sleeps for `seconds` (fractions allowed), at least. Zero or less only lets the other ready tasks go first. Blocks.
  * Gives the kernel's clock, in seconds, at the time of waking.
@@ -167,7 +170,7 @@ export class TimeoutScope<R = never> {
     }
     const missed = wasMissed(task, frame);
     const now = traps.leaveTimeout(task, frame);
-    if (missed && now > frame.deadline && this.#seconds !== null && this.#seconds > 0)
+    if (missed && now >= frame.deadline + LATE && this.#seconds !== null && this.#seconds > 0)
       warnLate(task, frame, now, this.#seconds);
     return result;
   }

@@ -1057,6 +1057,11 @@ describe('a block that ends after its deadline because nothing in it blocked', (
     );
   });
 
+  test('logs nothing if that was by a hair', async () => {
+    const lines = await late((time) => ignoreAfter(1, () => time.advance(1.0005)));
+    expect(lines).toEqual([]);
+  });
+
   test('also when it awaited an ordinary promise meanwhile', async () => {
     const lines = await late((time) =>
       timeoutAfter(1, async () => {
