@@ -75,6 +75,14 @@ function isClass(fn: AnyFunction): boolean {
   return Object.getOwnPropertyDescriptor(fn, 'prototype')?.writable === false;
 }
 
+/** A call of it runs nothing: it makes something to loop over. */
+function isGenerator(fn: AnyFunction): boolean {
+  // Async functions and arrows have no `prototype`, here too.
+  return fn.prototype !== undefined && GENERATOR.test(Object.prototype.toString.call(fn));
+}
+
+const GENERATOR = /GeneratorFunction\]$/;
+
 /**
  * The function behind `value`, or a TypeError.
  * @param who the operation that wants it, as the user wrote it: `'spawn'`
@@ -87,7 +95,7 @@ export function callable(
   leading = '',
   closing?: string,
 ): (...args: unknown[]) => unknown {
-  if (typeof value === 'function' && !isClass(value as AnyFunction)) {
+  if (typeof value === 'function' && !isClass(value as AnyFunction) && !isGenerator(value as AnyFunction)) {
     return value as (...args: unknown[]) => unknown;
   }
   if (value instanceof Coroutine) return () => value.start();
@@ -98,6 +106,12 @@ function refusal(value: unknown, who: string, call: string, closing: string | un
   const end = closing ?? ')';
   if (typeof value === 'function') {
     const name = functionName(value as AnyFunction);
+    if (isGenerator(value as AnyFunction)) {
+      return (
+        `${who}() was given the generator function ${name}, whose calls run nothing: they give something to loop over. ` +
+        `Write ${call}async () => { for await (const item of ${name}(...)) ... }${end}.`
+      );
+    }
     return `${who}() was given the class ${name}. Write ${call}() => new ${name}(...)${end} to construct one.`;
   }
   if (isThenable(value)) {

@@ -14,13 +14,11 @@ import {
 const thenable = Object.fromEntries([['then', () => {}]]);
 
 describe('callable()', () => {
-  test('takes any function: async or not, bound, a generator, a method, a proxy of one', () => {
+  test('takes any function: async or not, bound, a method, a proxy of one', () => {
     const fns = [
       () => 1,
       async () => 1,
       function named() {},
-      function* generator() {},
-      async function* asyncGenerator() {},
       { method() {} }.method,
       Math.max,
       (() => 1).bind(null),
@@ -36,6 +34,16 @@ describe('callable()', () => {
     expect(calls).toBe(0);
     expect(start()).toEqual([1, 'a', 'b']);
     expect(start()).toEqual([2, 'a', 'b']);
+  });
+
+  test('refuses a generator function, of which a call would run nothing', () => {
+    const generators = [function* pages() {}, async function* pages() {}];
+    for (const pages of generators) {
+      expect(() => callable(pages, 'spawn')).toThrow(TypeError);
+      expect(() => callable(pages, 'timeoutAfter', 'seconds, ')).toThrow(
+        'Write timeoutAfter(seconds, async () => { for await (const item of pages(...)) ... }).',
+      );
+    }
   });
 
   test('refuses a promise, and says what to write instead', () => {
