@@ -135,8 +135,8 @@ export class Descriptors {
   }
 
   /**
-   * Looks now and then whether what tasks wait for has been closed, as long as any waits. To look is all one can do: a descriptor that
-   * is closed leaves the epoll set without a word, and who closed it is not asked to tell.
+   * From here until no task waits any more, every descriptor that one waits for is looked at each `ROUND`: has it been closed? Nobody
+   * tells: a descriptor that is closed leaves the epoll set without an event, and whoever closed it need not be of Curio's.
    */
   goRounds(): void {
     this.#rounds ??= outsideTasks(() => setRealInterval(this.#round, ROUND).unref());

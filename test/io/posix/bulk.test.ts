@@ -1,10 +1,11 @@
 // Large pieces are received straight into the Buffer that their receiver gets: what comes before, between and after them must come
 // as it was sent.
 
-import { run, sleep, spawn, type Task } from 'curio';
+import { Activation, run, sleep, spawn, type Task, TaskCancelled, TaskError } from 'curio';
 import { FileStream, type Socket } from 'curio/io';
 import { AF_INET, AF_UNIX, MSG_PEEK, SOCK_DGRAM, SOCK_STREAM, socket, socketpair } from 'curio/socket';
 import { expect, onTestFinished, test } from 'vitest';
+import { requestCancel, type TaskRecord } from '../../../src/traps.ts';
 import { onPosix } from '../../kit/drivers.ts';
 import { posix } from '../../native/addon.ts';
 
@@ -127,6 +128,37 @@ onPosix('large pieces', () => {
         received += data.length;
       }
     }));
+
+  test('one whose task is cancelled after it was chosen, before its turn, stays for the next', async () => {
+    const victims: TaskRecord[] = [];
+    class Meddler extends Activation {
+      override running(task: Task<unknown>): void {
+        if (task.name !== 'first') return;
+        for (const victim of victims.splice(0)) requestCancel(victim, TaskCancelled, null);
+      }
+    }
+    await run({ activations: [new Meddler()] }, async () => {
+      const [a, b] = unixPair();
+      const [c, d] = unixPair();
+      for (const [from, to] of [
+        [a, b],
+        [c, d],
+      ] as const) {
+        await from.sendall(bytesFrom(0, WHOLE));
+        expect((await to.recv(WHOLE)).length).toBe(WHOLE);
+      }
+      const first = await spawn({ name: 'first' }, () => b.recv(WHOLE));
+      const victim = await spawn(() => d.recv(WHOLE));
+      await sleep(0.001);
+      victims.push(victim as unknown as TaskRecord);
+      expect(posix.send(a.fileno(), Buffer.from('x'))).toBe(1);
+      expect(posix.send(c.fileno(), bytesFrom(0, 50_000))).toBe(50_000);
+      expect(String(await first.join())).toBe('x');
+      await expect(victim.join()).rejects.toThrow(TaskError);
+      expect(victims).toEqual([]);
+      expect((await d.recv(WHOLE)).equals(bytesFrom(0, 50_000))).toBe(true);
+    });
+  });
 
   test('no more than was asked for, and what was only looked at stays', () =>
     run(async () => {
