@@ -12,8 +12,19 @@ import { blocksAreAwaited, loopsAreAwaited } from '../base/awaited.ts';
 import { describe, isIterable } from '../base/callable.ts';
 import { printedAsText } from '../base/printing.ts';
 import { memoryOf } from '../io/attempts.ts';
-import { attach } from '../io/system.ts';
-import { callingTask, enterComposite, fail, handled, pass, RESUME_VALUE, refused } from '../traps.ts';
+import { attach, refusedAt } from '../io/system.ts';
+import {
+  admitComposite,
+  callingTask,
+  enterComposite,
+  fail,
+  handled,
+  pass,
+  RESUME_VALUE,
+  refused,
+  type TaskRecord,
+  takeBreath,
+} from '../traps.ts';
 import { type BlockingFile, BlockingMode, checkData, checkLimit, checkPlace } from './blocking.ts';
 import { ALL, type Contents, SEEK_CUR, SEEK_END, SEEK_SET, type Writable } from './contents.ts';
 import type { Steps } from './device.ts';
@@ -127,7 +138,7 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   readline(maxbytes: number | null = -1): Promise<D> {
     const limit = checkLimit(maxbytes, 'readline()');
     if (limit === ALL) {
-      const task = enterComposite('AsyncFile.readline()');
+      const task = admitComposite('AsyncFile.readline()');
       if (task === null) return refused('AsyncFile.readline()');
       const line = this.#contents.free ? this.#contents.input.quickLine() : null;
       if (line !== null) return pass(task, line);
@@ -222,8 +233,8 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
    */
   write(data: Writable<D>): Promise<number> {
     checkData(data, !this.#mode.binary, 'AsyncFile.write()');
-    const task = enterComposite('AsyncFile.write()');
-    if (task === null) return refused('AsyncFile.write()');
+    const task = admitComposite('AsyncFile.write()');
+    if (task === null) return handled(refusedAt(refused('AsyncFile.write()'), () => ({ bytesWritten: 0 })));
     const written = this.#contents.free ? this.#contents.quickWrite(data) : -1;
     if (written >= 0) return pass(task, written);
     return this.#turns.operate('AsyncFile.write()', this.#contents.write(data), { bytesWritten: 0 });
@@ -239,13 +250,19 @@ export class AsyncFile<D extends string | Buffer = string | Buffer>
   writelines(lines: Iterable<Writable<D>> | AsyncIterable<Writable<D>>): Promise<void> {
     if (!isIterable(lines))
       throw new TypeError(`AsyncFile.writelines() wants something to iterate over, not ${describe(lines)}.`);
-    if (enterComposite('AsyncFile.writelines()') === null) return refused('AsyncFile.writelines()');
-    return handled(this.#writelines(lines));
+    const task = enterComposite('AsyncFile.writelines()');
+    return task === null ? refused('AsyncFile.writelines()') : handled(this.#writelines(task, lines));
   }
 
-  async #writelines(lines: Iterable<Writable<D>> | AsyncIterable<Writable<D>>): Promise<void> {
+  async #writelines(
+    task: TaskRecord,
+    lines: Iterable<Writable<D>> | AsyncIterable<Writable<D>>,
+  ): Promise<void> {
     let written = 0;
     try {
+      // They may be few or none, again and again.
+      const breath = takeBreath(task, 'AsyncFile.writelines()');
+      if (breath !== null) await breath;
       if (typeof lines === 'object' && Symbol.asyncIterator in lines) {
         for await (const line of lines) written += await this.write(line);
         return;

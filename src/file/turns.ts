@@ -8,9 +8,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { errorText } from '../base/stack.ts';
 import { CancelledError, ResourceBusy, RuntimeError } from '../errors.ts';
-import { attach, closedError } from '../io/system.ts';
+import { attach, closedError, type Progress, refusedAt } from '../io/system.ts';
 import { Permits } from '../sync/permits.ts';
 import {
+  admitComposite,
   enterComposite,
   fail,
   handled,
@@ -27,9 +28,6 @@ import type { Opened } from './opened.ts';
 import { waitFor } from './wait.ts';
 
 const CLOSE = 'AsyncFile.close()';
-
-/** How far an operation came that was cut short. */
-type Progress = Pick<CancelledError, 'bytesRead' | 'bytesWritten' | 'linesRead'>;
 
 export class Turns<D extends string | Buffer> {
   readonly device: Device;
@@ -85,9 +83,9 @@ export class Turns<D extends string | Buffer> {
    * Does an operation of the calling task, when it is its turn.
    * @param nothing what an error says of how far the operation came if it did not even begin
    */
-  operate<T>(operation: string, steps: Steps<T>, nothing?: Progress): Promise<T> {
-    const task = enterComposite(operation);
-    if (task === null) return refused(operation);
+  operate<T>(operation: string, steps: Steps<T>, nothing: Progress = {}): Promise<T> {
+    const task = admitComposite(operation);
+    if (task === null) return handled(refusedAt(refused(operation), () => nothing));
     if (!this.contents.free) return handled(this.#inTurn(task, operation, steps, nothing));
     let first: IteratorResult<Step, T>;
     try {
@@ -103,7 +101,7 @@ export class Turns<D extends string | Buffer> {
   }
 
   /** An operation that must wait for others first. */
-  async #inTurn<T>(task: TaskRecord, operation: string, steps: Steps<T>, nothing: Progress = {}): Promise<T> {
+  async #inTurn<T>(task: TaskRecord, operation: string, steps: Steps<T>, nothing: Progress): Promise<T> {
     let itsTurn = false;
     try {
       this.#check(operation);

@@ -5,7 +5,7 @@
 import { admitComposite, fail, handled, pass, refused } from '../traps.ts';
 import type { Handle } from './driver.ts';
 import { failed, untilReady } from './slot.ts';
-import { attach } from './system.ts';
+import { attach, refusedAt } from './system.ts';
 
 /**
  * Sends all of `bytes`, and gives `result`.
@@ -20,7 +20,7 @@ export function sendAll<T>(
   result: T,
 ): Promise<T> {
   const task = admitComposite(operation);
-  if (task === null) return handled(refusedBefore(operation, attribute));
+  if (task === null) return handled(refusedAt(refused(operation), () => ({ [attribute]: 0 })));
   if (handle.hasWriter) return handle.writer.busy(operation);
   let sent: number | null;
   try {
@@ -32,16 +32,6 @@ export function sendAll<T>(
   }
   if (sent === bytes.length) return pass(task, result);
   return sendRest(handle, operation, bytes, sent ?? 0, flags, attribute, result);
-}
-
-/** Refused before anything was sent. */
-async function refusedBefore(operation: string, attribute: string): Promise<never> {
-  try {
-    return await refused(operation);
-  } catch (error) {
-    attach(error, attribute, 0);
-    throw error;
-  }
 }
 
 async function sendRest<T>(

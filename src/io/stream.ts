@@ -10,14 +10,23 @@ import { blocksAreAwaited, loopsAreAwaited } from '../base/awaited.ts';
 import { describe, isIterable } from '../base/callable.ts';
 import { printedAsText } from '../base/printing.ts';
 import { EOFError } from '../errors.ts';
-import { enter, enterComposite, handled, pass, refused, type TaskRecord } from '../traps.ts';
+import {
+  admitComposite,
+  enter,
+  enterComposite,
+  handled,
+  pass,
+  refused,
+  type TaskRecord,
+  takeBreath,
+} from '../traps.ts';
 import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
 import { Blocking } from './blocking.ts';
 import { ByteQueue } from './bytes.ts';
 import type { BlockingFile, Handle } from './driver.ts';
 import { sendAll } from './sending.ts';
 import { reading, writing } from './slot.ts';
-import { attach, systemError } from './system.ts';
+import { attach, refusedAt, systemError } from './system.ts';
 
 /** What is asked for at a time. */
 const CHUNK = 65536;
@@ -50,7 +59,7 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
 
   /** The calling task, if it may read now. */
   #reader(operation: string): TaskRecord | Promise<never> {
-    const task = enterComposite(operation);
+    const task = admitComposite(operation);
     if (task === null) return refused(operation);
     const { reader } = this.#handle;
     return reader.task === null ? task : reader.busy(operation);
@@ -92,7 +101,9 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
    */
   readall(): Promise<Buffer> {
     const task = this.#reader('Stream.readall()');
-    return task instanceof Promise ? task : this.#readall();
+    if (task instanceof Promise)
+      return handled(refusedAt(task, () => ({ bytesRead: this.#bytes.takeAll() })));
+    return this.#readall();
   }
 
   async #readall(): Promise<Buffer> {
@@ -116,7 +127,8 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   readExactly(n: number): Promise<Buffer> {
     checkCount(n, 'number of bytes', 'readExactly()');
     const task = this.#reader('Stream.readExactly()');
-    if (task instanceof Promise) return task;
+    if (task instanceof Promise)
+      return handled(refusedAt(task, () => ({ bytesRead: this.#bytes.peekAll() })));
     return this.#bytes.length >= n ? pass(task, this.#bytes.take(n)) : this.#readExactly(n);
   }
 
@@ -147,7 +159,7 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   readinto(buffer: ArrayBufferView | ArrayBufferLike): Promise<number> {
     const target = memoryOf(buffer, 'readinto()');
     const task = this.#reader('Stream.readinto()');
-    if (task instanceof Promise) return task;
+    if (task instanceof Promise) return handled(refusedAt(task, () => ({ bytesRead: Buffer.alloc(0) })));
     const filled = this.#bytes.takeInto(target);
     return filled === target.length ? pass(task, filled) : this.#readinto(target, filled);
   }
@@ -200,7 +212,8 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
    */
   readlines(): Promise<Buffer[]> {
     const task = this.#reader('Stream.readlines()');
-    return task instanceof Promise ? task : this.#readlines();
+    if (task instanceof Promise) return handled(refusedAt(task, () => ({ linesRead: [] })));
+    return this.#readlines();
   }
 
   async #readlines(): Promise<Buffer[]> {
@@ -262,13 +275,16 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   writelines(lines: Iterable<Data> | AsyncIterable<Data>): Promise<void> {
     if (!isIterable(lines))
       throw new TypeError(`Stream.writelines() wants something to iterate over, not ${describe(lines)}.`);
-    if (enterComposite('Stream.writelines()') === null) return refused('Stream.writelines()');
-    return handled(this.#writelines(lines));
+    const task = enterComposite('Stream.writelines()');
+    return task === null ? refused('Stream.writelines()') : handled(this.#writelines(task, lines));
   }
 
-  async #writelines(lines: Iterable<Data> | AsyncIterable<Data>): Promise<void> {
+  async #writelines(task: TaskRecord, lines: Iterable<Data> | AsyncIterable<Data>): Promise<void> {
     let written = 0;
     try {
+      // There may be nothing to write, again and again.
+      const breath = takeBreath(task, 'Stream.writelines()');
+      if (breath !== null) await breath;
       for await (const line of lines) written += await this.write(line);
     } catch (error) {
       attach(error, 'bytesWritten', written + ((error as { bytesWritten?: number })?.bytesWritten ?? 0));

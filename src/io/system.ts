@@ -4,7 +4,7 @@
  */
 
 import { constants } from 'node:os';
-import { RuntimeError } from '../errors.ts';
+import { CancelledError, RuntimeError } from '../errors.ts';
 import type { Address } from './address.ts';
 
 /** An error of the operating system, as Node's own modules throw it. */
@@ -49,9 +49,24 @@ export function closedError(syscall: string): SystemError {
   return error;
 }
 
+/** How far an operation came that was cut short. */
+export type Progress = Partial<
+  Pick<CancelledError, 'bytesRead' | 'bytesSent' | 'bytesWritten' | 'linesRead'>
+>;
+
 /** Adds to an error how far an interrupted operation had come. */
 export function attach(error: unknown, name: string, value: unknown): void {
   if (typeof error === 'object' && error !== null) Reflect.set(error, name, value);
+}
+
+/** Rejects as `refusal` does; a cancellation that came before the operation could begin tells where that leaves its user. */
+export async function refusedAt(refusal: Promise<never>, progress: () => Progress): Promise<never> {
+  try {
+    return await refusal;
+  } catch (error) {
+    if (error instanceof CancelledError) Object.assign(error, progress());
+    throw error;
+  }
 }
 
 export function notTls(): RuntimeError {

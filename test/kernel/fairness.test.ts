@@ -2,8 +2,11 @@
 // A task that does starve them hangs these tests, and the watchdog ends them.
 
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { Writable } from 'node:stream';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
 import {
   abortable,
   Condition,
@@ -33,13 +36,17 @@ import {
   UniversalResult,
   wait,
 } from 'curio';
+import { aopen } from 'curio/file';
 import { FileStream } from 'curio/io';
 import { SchedFIFO } from 'curio/sched';
 import { AF_INET, getaddrinfo, SOCK_DGRAM, socket, socketpair } from 'curio/socket';
 import { schedulerWake } from 'curio/traps';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { drivers } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'curio-fairness-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Set by something of Node's, outside any task. */
 let outside = false;
@@ -409,6 +416,56 @@ describe('a task that sends or receives and never has to wait for it', () => {
       const { error } = await stopped(() => stream.writelines(lines()));
       expect(error).toBeInstanceOf(TaskCancelled);
       expect(error).toHaveProperty('bytesWritten', Buffer.concat(pieces).length);
+    }));
+
+  const buffered: [string, (stream: FileStream) => Promise<unknown>, object][] = [
+    ['read', (stream) => stream.read(1), {}],
+    ['readExactly', (stream) => stream.readExactly(1), { bytesRead: expect.any(Buffer) }],
+    ['readinto', (stream) => stream.readinto(Buffer.alloc(1)), { bytesRead: Buffer.alloc(0) }],
+    ['readline', (stream) => stream.readline(), {}],
+    ['iteration', (stream) => stream[Symbol.asyncIterator]().next(), {}],
+  ];
+
+  test.each(buffered)('can be cancelled while it reads what has come already: %s', (_, step, told) =>
+    run(async () => {
+      await using stream = new FileStream(Readable.from([Buffer.alloc(20_001, '\n')], { objectMode: false }));
+      await stream.readline();
+      const { done, error } = await stopped(() => step(stream));
+      expect(error).toBeInstanceOf(TaskCancelled);
+      expect(error).toMatchObject(told);
+      expect(await stream.readall()).toHaveLength(20_000 - done);
+    }),
+  );
+
+  test('runs out of time in operations on a file that has nothing to wait for', () =>
+    run(async () => {
+      const path = join(folder, 'file');
+      writeFileSync(path, 'some\nlines\n');
+      await using file = await aopen(path, 'r+');
+      await file.readline();
+      const steps: [() => Promise<unknown>, object][] = [
+        [() => file.tell(), {}],
+        [() => file.read(0), {}],
+        [() => file.readline(0), {}],
+        [() => file.flush(), {}],
+        [() => file.seek(5), {}],
+        [() => file.write(''), { bytesWritten: 0 }],
+        [() => file.writelines([]), { bytesWritten: 0 }],
+      ];
+      for (const [step, told] of steps) {
+        const { error } = await stopped(step);
+        expect(error, String(step)).toBeInstanceOf(TaskCancelled);
+        expect(error).toMatchObject(told);
+      }
+      expect(await file.readline()).toBe('lines\n');
+    }));
+
+  test('can be cancelled while it has nothing to write', () =>
+    run(async () => {
+      await using stream = new FileStream(sinkOf([]));
+      const { error } = await stopped(() => stream.writelines([]));
+      expect(error).toBeInstanceOf(TaskCancelled);
+      expect(error).toHaveProperty('bytesWritten', 0);
     }));
 
   test.runIf(drivers.includes('posix'))(
