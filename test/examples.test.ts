@@ -76,6 +76,11 @@ class Client {
     return new Client(socket);
   }
 
+  /** Reads no more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   send(data: string): void {
     this.#socket.write(data);
   }
@@ -87,6 +92,18 @@ class Client {
     }
     expect(this.#received.slice(0, text.length)).toBe(text);
     this.#received = this.#received.slice(text.length);
+  }
+
+  /** Takes all that has been received up to `end`, and that too, waiting for it if need be. */
+  async receivesUntil(end: string): Promise<string> {
+    while (!this.#received.includes(end) && !this.#over) {
+      await Promise.race([once(this.#socket, 'data'), once(this.#socket, 'close')]);
+    }
+    const length = this.#received.indexOf(end) + end.length;
+    expect(length, 'closed before').toBeGreaterThanOrEqual(end.length);
+    const taken = this.#received.slice(0, length);
+    this.#received = this.#received.slice(length);
+    return taken;
   }
 
   /** Says everything has been sent, and gives what still comes. */
@@ -279,6 +296,44 @@ const plays: Record<string, Record<string, (play: Play) => Promise<void>>> = {
       expectAnnounced(file, await program.ended);
     },
   },
+  'programs/agents.ts': {
+    'lets programs run for a second of real time': async ({ file, start }) => {
+      expectAnnounced(file, await start({ fast: false }).ended);
+    },
+  },
+  'programs/supervisor.ts': {
+    'starts again what crashes, and ends all on Ctrl-C': async ({ start }) => {
+      const folder = mkdtempSync(join(tmpdir(), 'curio-examples-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const args = [
+        'good=echo fine',
+        `bad=cd ${folder}; mkdir tried || exit 3; exit 4`,
+        'quick=echo ready; exec sleep 3600',
+        'deaf=trap "" TERM; echo ready; while :; do sleep 1; done',
+      ];
+      const program = start({ args, fast: false });
+      const expected = [
+        'good: fine',
+        'good is done',
+        'bad has ended with 4, and is started again in 1 s',
+        'bad has ended with 3, and is started again in 2 s',
+        'quick: ready',
+        'deaf: ready',
+      ];
+      for (const line of expected) await program.prints(`${line}\n`);
+      program.signal('SIGINT');
+      const { code, stdout, stderr } = await program.ended;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expected.push('bad: mkdir: …', 'quick was ended: -15', 'deaf was ended: -9');
+      const lines = stdout.trimEnd().split('\n');
+      expect(lines.map((line) => line.replace(/mkdir: .*/, 'mkdir: …')).sort()).toEqual(expected.sort());
+    },
+    'says how programs are given': async ({ start }) => {
+      const { code, stderr } = await start({ args: ['sleep 3600'] }).ended;
+      expect(code).toBe(1);
+      expect(stderr).toContain('Programs are given as name=command, not as sleep 3600');
+    },
+  },
   'manual/debuggers.ts': {
     'traces, in real time': async ({ file, start }) => {
       expectAnnounced(file, await start({ fast: false }).ended);
@@ -461,6 +516,69 @@ const networkPlays: typeof plays = {
         stdout: 'Got: PING somewhere\nGot: 64 bytes: time=15 ms\nping ended with 1\n',
         stderr: '',
       });
+    },
+  },
+  'programs/crawler.ts': {
+    'crawls a site of its own': async ({ file, start }) => {
+      expectAnnounced(file, await start({ fast: false }).ended);
+    },
+  },
+  'programs/proxy.ts': {
+    'stands between a client and a server, and goes on when there is none': async ({ start }) => {
+      const server = createServer({ allowHalfOpen: true }, (socket) => {
+        socket.setEncoding('utf8').on('data', (data: string) => socket.write(data.toUpperCase()));
+        socket.on('end', () => socket.end('bye\n'));
+      });
+      onTestFinished(() => void server.close());
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const program = start({ args: ['0', '127.0.0.1', String(port)] });
+      const proxy = await program.port();
+      const client = await Client.connect(proxy);
+      client.send('hello\n');
+      await client.receives('HELLO\n');
+      expect(await client.ends()).toBe('bye\n');
+      await program.prints('127.0.0.1 has sent 6 bytes, and received 10\n');
+
+      server.close();
+      await once(server, 'close');
+      const late = await Client.connect(proxy);
+      expect(await late.closed()).toBe('');
+      await program.prints('127.0.0.1 was cut off: connect ECONNREFUSED 127.0.0.1');
+      program.signal('SIGINT');
+      expect((await program.ended).stderr).toBe('');
+    },
+  },
+  'programs/chat.ts': {
+    'lets everybody hear, and throws out who does not listen': async ({ start }) => {
+      const program = start({ args: ['0'] });
+      const port = await program.port();
+      const join = async (name: string, others: string) => {
+        const client = await Client.connect(port);
+        await client.receives('Who are you?\n');
+        client.send(`${name}\n`);
+        await client.receives(`Here are: ${others}\n`);
+        return client;
+      };
+      const ann = await join('ann', 'nobody');
+      const bob = await join('bob', 'ann');
+      await ann.receives('bob has come\n');
+      bob.send('hi\n');
+      await ann.receives('bob: hi\n');
+      const deaf = await join('deaf', 'ann, bob');
+      deaf.pause();
+      await bob.receives('deaf has come\n');
+      const speech = `${`${'blah '.repeat(4000)}\n`.repeat(100)}are you listening?\n`;
+      for (let heard = ''; !heard.includes('deaf has gone\n'); ) {
+        ann.send(speech);
+        heard = await bob.receivesUntil('ann: are you listening?\n');
+      }
+      expect(await bob.ends()).toBe('');
+      expect(await ann.receivesUntil('bob has gone\n')).toContain('deaf has gone\n');
+      program.signal('SIGINT');
+      const { stdout, stderr } = await program.ended;
+      expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
     },
   },
   'manual/channel-producer.ts': {
