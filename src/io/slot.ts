@@ -158,6 +158,11 @@ export class Slot extends WaitSlot {
     return handed;
   }
 
+  /** The handle has been closed. Most are when nobody waits, and an error costs more than the rest of closing. */
+  closed(): void {
+    if (this.waiting) this.fail(closedError(this.direction === 'reader' ? 'read' : 'write'));
+  }
+
   /** @internal The turn of the woken task: tries again, and waits again if that still would block. */
   take(record: TaskRecord): unknown {
     const early = this.#early;

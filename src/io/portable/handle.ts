@@ -58,8 +58,8 @@ export abstract class PortableHandle implements Handle {
     if (this.closed) return;
     this.closed = true;
     this.leave();
-    this.reader.fail(closedError('read'));
-    this.writer.fail(closedError('write'));
+    this.reader.closed();
+    this.writer.closed();
   }
 
   giveBack(): never {

@@ -227,8 +227,10 @@ export class NetHandle extends PortableHandle {
     const socket = this.#listener.accept();
     if (socket === null) return null;
     const handle = NetHandle.ofSocket(socket, this.family);
-    const path = this.#listener.address;
-    if (typeof path === 'string') handle.#bound = endpoint(path, AF_UNIX, 'accept');
+    if (this.family === AF_UNIX) {
+      const path = this.#listener.address;
+      if (typeof path === 'string') handle.#bound = endpoint(path, AF_UNIX, 'accept');
+    }
     return [handle, addressOf(this.family, socket.remoteAddress, socket.remotePort)];
   }
 

@@ -445,8 +445,8 @@ export class PosixHandle implements Handle, Watched {
     if (fd < 0) return;
     this.leave();
     this.posix.close(fd);
-    this.reader.fail(closedError('read'));
-    this.#writer?.fail(closedError('write'));
+    this.reader.closed();
+    this.#writer?.closed();
   }
 
   /** The descriptor is this handle's no more. */
@@ -501,8 +501,8 @@ export class PosixHandle implements Handle, Watched {
     if (fd < 0) return fd;
     this.#shared = true;
     this.leave();
-    this.reader.fail(closedError('read'));
-    this.#writer?.fail(closedError('write'));
+    this.reader.closed();
+    this.#writer?.closed();
     return fd;
   }
 
