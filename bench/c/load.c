@@ -4,11 +4,11 @@
 //
 //   cc -O2 -o load load.c [-DTLS -lssl -lcrypto]
 //   ./load tcp|udp|tls|hold port connections bytes
-//   ./load flood port connections bytes seconds
+//   ./load flood|brief port connections bytes seconds
 //
 // Says "ready" once the connections stand and hands are shaken, which is no part of what is measured. Then it reads
 // numbers of seconds, a line each, makes requests for so long, and says how many were answered; the connections end with its input.
-// hold makes none. flood sends `bytes` at a time without waiting for any answer, and counts those times once the server
+// hold makes none. brief opens a connection for each request, and closes it when it is answered. flood sends `bytes` at a time without waiting for any answer, and counts those times once the server
 // has closed.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -42,7 +42,8 @@ typedef struct {
 static size_t size;
 static char *request, *sink;
 static long answered;
-static int over, busy_connections, is_udp, is_tls;
+static int set, over, busy_connections, is_udp, is_tls, is_brief;
+static struct sockaddr_in address = {.sin_family = AF_INET};
 
 static double now(void) {
   struct timespec t;
@@ -104,6 +105,27 @@ static void advance(Connection *connection) {
   }
 }
 
+static void observe(Connection *connection) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
+  int fd = connection->fd;
+  if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) fail("fcntl");
+  if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0) fail("epoll_ctl");
+}
+
+// Connects anew, from one of many addresses: a port that was used rests for a while.
+static void dial(Connection *connection) {
+  static unsigned next;
+  struct sockaddr_in own = {.sin_family = AF_INET};
+  int one = 1;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + next++ % 200);
+  connection->fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (connection->fd < 0) fail("socket");
+  setsockopt(connection->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+  if (bind(connection->fd, (struct sockaddr *)&own, sizeof own) < 0) fail("bind");
+  observe(connection);
+  if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) fail("connect");
+}
+
 static void answer(Connection *connection) {
   for (;;) {
     ssize_t n = receive(connection, sink, size);
@@ -113,6 +135,11 @@ static void answer(Connection *connection) {
     if (connection->received < size) continue;
     answered++;
     connection->sent = connection->received = 0;
+    if (is_brief) close(connection->fd);
+    if (is_brief && !over) {
+      dial(connection);
+      return;
+    }
     if (over) {
       // Nothing is under way when it is closed some time, so that the server sees an end and not a reset.
       connection->busy = 0;
@@ -132,18 +159,7 @@ static void send_lost_again(Connection *connections, int count) {
   }
 }
 
-static int watch(Connection *connections, int count) {
-  int set = epoll_create1(0);
-  for (int i = 0; i < count; i++) {
-    int fd = connections[i].fd;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &connections[i]};
-    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) fail("fcntl");
-    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0) fail("epoll_ctl");
-  }
-  return set;
-}
-
-static void exchange(int set, Connection *connections, int count, double seconds) {
+static void exchange(Connection *connections, int count, double seconds) {
   struct epoll_event events[EVENTS];
   double end = now() + seconds;
   over = 0;
@@ -191,26 +207,28 @@ static void report(double began) {
 // Does what it is told, a line at a time.
 static void obey(Connection *connections, int count) {
   char line[64];
-  int set = watch(connections, count);
+  for (int i = 0; i < count; i++) observe(&connections[i]);
   printf("ready\n");
   fflush(stdout);
   while (fgets(line, sizeof line, stdin) != NULL) {
     double began = now();
     answered = 0;
-    exchange(set, connections, count, atof(line));
+    exchange(connections, count, atof(line));
     report(began);
   }
 }
 
 int main(int argc, char **argv) {
   int is_flood = argc > 1 && strcmp(argv[1], "flood") == 0;
-  if (argc != (is_flood ? 6 : 5)) {
-    fprintf(stderr, "usage: load tcp|udp|tls|hold port connections bytes, or load flood port connections bytes seconds\n");
+  is_brief = argc > 1 && strcmp(argv[1], "brief") == 0;
+  if (argc != (is_flood || is_brief ? 6 : 5)) {
+    fprintf(stderr, "usage: load tcp|udp|tls|hold port connections bytes, or load flood|brief port connections bytes seconds\n");
     return 2;
   }
   is_udp = strcmp(argv[1], "udp") == 0;
   is_tls = strcmp(argv[1], "tls") == 0;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
+  set = epoll_create1(0);
+  address.sin_port = htons((uint16_t)atoi(argv[2]));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int count = atoi(argv[3]);
   size = (size_t)atol(argv[4]);
@@ -220,6 +238,10 @@ int main(int argc, char **argv) {
 
   Connection *connections = calloc((size_t)count, sizeof *connections);
   for (int i = 0; i < count; i++) {
+    if (is_brief) {
+      dial(&connections[i]);
+      continue;
+    }
     int fd = socket(AF_INET, is_udp ? SOCK_DGRAM : SOCK_STREAM, 0), one = 1;
     if (fd < 0) fail("socket");
     if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
@@ -229,9 +251,9 @@ int main(int argc, char **argv) {
     if (is_tls) connections[i].ssl = secure(fd);
 #endif
   }
-  if (is_flood) {
+  if (is_flood || is_brief) {
     double began = now();
-    flood(connections, count, atof(argv[5]));
+    (is_flood ? flood : exchange)(connections, count, atof(argv[5]));
     report(began);
   } else {
     obey(connections, count);

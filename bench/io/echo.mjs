@@ -37,5 +37,9 @@ export async function echoBenchmarks(report) {
         );
       report.rates(rates, 'requests/s');
     }
+    const brief = { mode: 'brief', connections: 50, bytes: 100 };
+    const { costs, rates } = await measure(servers, generator, brief, { rounds: 9, seconds: 0.3 });
+    report.costs('a connection for each request of 100 B: CPU a connection', 'µs', costs, {});
+    report.rates(rates, 'connections/s');
   });
 }

@@ -132,7 +132,7 @@ export async function measure(
   { units = 1, ...load },
   { rounds = 7, seconds = 0.4 } = {},
 ) {
-  const connect = load.mode === 'flood' ? connectEach : connectLoad;
+  const connect = ['flood', 'brief'].includes(load.mode) ? connectEach : connectLoad;
   const loads = [];
   for (const server of servers) {
     server.cpu = [];
