@@ -56,6 +56,7 @@ export function runInThread(...args: unknown[]): Promise<unknown> {
  *
  * @throws TypeError if the function or an argument cannot travel; it names what stands in the way, and the remedy
  * @throws EOFError if the process ends in the middle of the call
+ * @throws NotSupportedError in a single executable application, which has no Node beside itself
  * @see Reference manual, "Blocking Operations and External Work"
  * @see Tutorial, "Number Crunching and Blocking Operations"
  * @example

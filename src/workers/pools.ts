@@ -5,7 +5,7 @@
 import { atShutdown, report, type TaskRecord } from '../traps.ts';
 import { workerLimits } from './limits.ts';
 import { Pool } from './pool.ts';
-import { ProcessWorker } from './process-worker.ts';
+import { ProcessWorker, requireNode } from './process-worker.ts';
 import { ThreadWorker } from './thread-worker.ts';
 
 interface Pools {
@@ -15,7 +15,10 @@ interface Pools {
 
 const pools = new WeakMap<object, Pools>();
 
-/** The pool of the kernel that a task belongs to. */
+/**
+ * The pool of the kernel that a task belongs to.
+ * @throws NotSupportedError where there can be no such workers
+ */
 export function poolOf(task: TaskRecord, kind: 'thread' | 'process'): Pool {
   const kernel = task.core;
   let own = pools.get(kernel);
@@ -25,6 +28,7 @@ export function poolOf(task: TaskRecord, kind: 'thread' | 'process'): Pool {
   }
   let pool = own[kind];
   if (pool === undefined) {
+    if (kind === 'process') requireNode();
     const complain = (text: string): void => report(task, 'warn', text);
     pool =
       kind === 'thread'

@@ -5,6 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { Lookout, MOMENT_OF_PROCESSES } from '../base/lookout.ts';
 import { clearRealTimeout, setRealTimeout } from '../base/loop.ts';
+import { NotSupportedError } from '../errors.ts';
 import { outsideTasks } from '../traps.ts';
 import type { Call } from './call.ts';
 import { openEnvelope } from './envelope.ts';
@@ -22,6 +23,25 @@ const killAll = (): void => {
   for (const child of alive) child.kill('SIGKILL');
 };
 
+/** Stands in the environment of a worker until its script runs. */
+const MARK = 'CURIO_WORKER_STARTS';
+// The script is longer than an argument may be: it comes as the first message.
+const STARTER = `delete process.env.${MARK}; process.once('message', (script) => (0, eval)(script))`;
+
+/**
+ * Where Node is part of an executable with a program of its own, workers would be copies of that program, and start workers in turn.
+ * @throws NotSupportedError
+ */
+export function requireNode(): void {
+  const sea: { isSea(): boolean } | undefined = process.getBuiltinModule('node:sea');
+  const isOne = sea?.isSea() ?? false;
+  // Other kinds of such executables are told by what they do.
+  if (!isOne && process.env[MARK] === undefined) return;
+  throw new NotSupportedError(
+    `runInProcess() starts Node, and ${process.execPath} is an executable that runs a program of its own instead. Use runInThread().`,
+  );
+}
+
 export class ProcessWorker extends PoolWorker {
   readonly kind = 'process';
   readonly depth = 1;
@@ -38,12 +58,12 @@ export class ProcessWorker extends PoolWorker {
   constructor(listener: Listener) {
     super();
     this.#listener = listener;
-    // The script is longer than an argument may be: it comes as the first message.
-    const options = [...nodeOptions(), '-e', "process.once('message', (script) => (0, eval)(script))"];
+    const options = [...nodeOptions(), '-e', STARTER];
     // Output is this program's; input is not for workers.
     this.#child = process.getBuiltinModule('node:child_process').spawn(process.execPath, options, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
+      env: { ...process.env, [MARK]: '1' },
       windowsHide: true,
     });
     const child = this.#child;

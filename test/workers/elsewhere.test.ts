@@ -6,6 +6,7 @@ import {
   CancelledError,
   EOFError,
   Kernel,
+  NotSupportedError,
   run,
   runInProcess,
   runInThread,
@@ -363,6 +364,28 @@ test('what a function in a worker process sends to its parent is no answer to an
     await runInProcess(() => 'next'),
   ]);
   expect(results).toEqual(['mine', 'next']);
+});
+
+test('a worker process has the environment of its program, and nothing more', {
+  timeout: 60_000,
+}, async () => {
+  process.env.CURIO_TEST_COLOUR = 'green';
+  onTestFinished(() => void delete process.env.CURIO_TEST_COLOUR);
+  expect(await run(runInProcess, () => ({ ...process.env }))).toEqual(process.env);
+});
+
+test('where workers would be copies of the program, there are none', { timeout: 60_000 }, async () => {
+  // As a worker finds it that runs the program and not what it was told to.
+  process.env.CURIO_WORKER_STARTS = '1';
+  onTestFinished(() => void delete process.env.CURIO_WORKER_STARTS);
+  await run(async () => {
+    const error = await failure(runInProcess(fib, 5));
+    expect(error).toBeInstanceOf(NotSupportedError);
+    expect(error.message).toContain(
+      `${process.execPath} is an executable that runs a program of its own instead`,
+    );
+    expect(await runInThread(fib, 5)).toBe(5);
+  });
 });
 
 test('tells how to move what can only be moved', { timeout: 60_000 }, async () => {
