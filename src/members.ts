@@ -23,9 +23,9 @@ import {
 
 export class Members<T> {
   /** All but daemons, until they are forgotten. */
-  readonly #tracked = new Set<Task<T>>();
-  readonly #running = new Set<Task<T>>();
-  readonly #daemons = new Set<Task<T>>();
+  readonly #tracked = new Lineup<Task<T>>();
+  readonly #running = new Lineup<Task<T>>();
+  readonly #daemons = new Lineup<Task<T>>();
   /** Those that nobody has collected yet, in the order they ended. */
   readonly #ended = new Lineup<Task<T>>();
   /** Tasks that wait for a member to end. */

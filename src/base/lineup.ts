@@ -1,10 +1,20 @@
 /*
- * A set that is asked for its first member again and again, while members leave from the front and from the middle: each takes
- * O(1). The first of a plain Set is not that cheap: what has left it stays behind as a gap, which every new iterator passes again.
+ * A set of those who come and go, in the order they came. Two things are cheaper than with a plain Set:
+ *
+ * - The first, while members leave from the front and from the middle. What has left a Set stays behind as a gap, which every new
+ *   iterator passes again.
+ * - The garbage. When a Set has too many gaps its table is replaced, and points to the new one. Once a table has grown old, all later
+ *   ones are kept by it, with whoever was in them, until the next full collection; meanwhile V8 copies them, and makes room for more.
+ *   So the whole Set is replaced before long, which nothing points to.
  */
 
+/** How many must have left, at least, before the Set is replaced. */
+const GAPS = 32;
+
 export class Lineup<T> implements Iterable<T> {
-  readonly #members = new Set<T>();
+  #members = new Set<T>();
+  /** How many have left it. */
+  #gaps = 0;
   /** Stands behind the first member: whoever was before has left. Null while nobody is here: it would hold on to them. */
   #further: Iterator<T> | null = null;
   #first: T | undefined;
@@ -38,12 +48,20 @@ export class Lineup<T> implements Iterable<T> {
   /** False if it was not here. */
   delete(member: T): boolean {
     if (member === this.#first) this.#first = undefined;
-    const wasHere = this.#members.delete(member);
+    if (!this.#members.delete(member)) return false;
+    if (++this.#gaps > GAPS && this.#gaps > this.#members.size) this.#renew();
     if (this.#members.size === 0) this.#further = null;
-    return wasHere;
+    return true;
   }
 
-  [Symbol.iterator](): IterableIterator<T> {
-    return this.#members.values();
+  #renew(): void {
+    this.#members = new Set(this.#members);
+    this.#gaps = 0;
+    this.#further = null;
+  }
+
+  /** Nobody who has left meanwhile; who comes meanwhile may be left out. */
+  *[Symbol.iterator](): IterableIterator<T> {
+    for (const member of this.#members) if (this.#members.has(member)) yield member;
   }
 }

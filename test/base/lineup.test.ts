@@ -39,6 +39,17 @@ test('the first is whoever has been there longest, whoever comes, comes again or
   );
 });
 
+test('a loop meets nobody who has left, however many leave meanwhile', () => {
+  const lineup = new Lineup<number>();
+  for (let i = 0; i < 200; i++) lineup.add(i);
+  const met: number[] = [];
+  for (const member of lineup) {
+    met.push(member);
+    for (let i = 0; i < 200; i++) if (i !== 150) lineup.delete(i);
+  }
+  expect(met).toEqual([0, 150]);
+});
+
 test('who has left is not held on to', async () => {
   const lineup = new Lineup<object>();
   const gone: WeakRef<object>[] = [];
