@@ -4,6 +4,7 @@
  */
 
 import { type Callable, callable, describe, functionName } from './base/callable.ts';
+import { Lineup } from './base/lineup.ts';
 import { comingOutHere } from './base/stack.ts';
 import { NotSupportedError, TaskCancelled } from './errors.ts';
 import type { Address } from './io/address.ts';
@@ -352,8 +353,33 @@ function clientHandler(
   return { run: plan === null ? run : secureHandler(run, plan), name: functionName(handler) };
 }
 
-/** A client that is served, and where it is. */
-type Client = [sock: Socket, address: Address];
+/** A client that is served, in a task that this watches. */
+class Visit {
+  readonly #client: Socket;
+  readonly #address: Address;
+  readonly #server: TaskRecord;
+  readonly #handlers: Lineup<TaskRecord>;
+
+  /** @param handlers the tasks of all clients of `server` */
+  constructor(client: Socket, address: Address, server: TaskRecord, handlers: Lineup<TaskRecord>) {
+    this.#client = client;
+    this.#address = address;
+    this.#server = server;
+    this.#handlers = handlers;
+  }
+
+  taskDone(task: TaskRecord): void {
+    this.#client.closeNow();
+    this.#handlers.delete(task);
+    markJoined(task);
+  }
+
+  taskJoined(): void {}
+
+  excuses(task: TaskRecord): boolean {
+    return hasGone(this.#client, this.#address, task.outcome, this.#server);
+  }
+}
 
 /** Descriptors or memory are out: for errors that pass when clients leave. */
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
@@ -363,19 +389,7 @@ const PATIENCE = 0.1;
 /** Accepts clients and serves each in a task of its own. Ends by being cancelled, or with an error of the listening socket. */
 async function serveClients(sock: Socket, handler: Handler): Promise<void> {
   const server = enter() as TaskRecord;
-  const clients = new Map<TaskRecord, Client>();
-  const onEnd = {
-    taskDone: (task: TaskRecord) => {
-      clients.get(task)?.[0].closeNow();
-      clients.delete(task);
-      markJoined(task);
-    },
-    taskJoined() {},
-    excuses: (task: TaskRecord) => {
-      const [client, address] = clients.get(task) as Client;
-      return hasGone(client, address, task.outcome, server);
-    },
-  };
+  const handlers = new Lineup<TaskRecord>();
   let exhausted = false;
   try {
     await comingOutHere(sock.ready());
@@ -384,8 +398,8 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
         const client = await sock.accept();
         exhausted = false;
         const task = newTask(server, handler.run, client, { daemon: true, name: handler.name });
-        task.onEnd = onEnd;
-        clients.set(task, client);
+        task.onEnd = new Visit(...client, server, handlers);
+        handlers.add(task);
       } catch (error) {
         const { code, message } = error as SystemError;
         if (!EXHAUSTED.has(code)) throw error;
@@ -396,7 +410,7 @@ async function serveClients(sock: Socket, handler: Handler): Promise<void> {
     }
   } catch (error) {
     sock.closeNow();
-    await endAll(server, [...clients.keys()], error);
+    await endAll(server, [...handlers], error);
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import { describe } from './base/callable.ts';
 import { Deque } from './base/deque.ts';
 import { type Compare, Heap, naturalOrder } from './base/heap.ts';
 import { printedAsText } from './base/printing.ts';
+import { Turnover } from './base/turnover.ts';
 import { RuntimeError } from './errors.ts';
 import {
   admit,
@@ -34,7 +35,7 @@ interface Store<T> {
 
 /** The tasks that wait to put something, each with its item. */
 class Offers<T> extends TaskList {
-  readonly #items = new Map<TaskRecord, T>();
+  readonly #items = new Turnover<TaskRecord, T>();
   #next: T | undefined;
 
   /** To be followed by `add`: what the next task to come brings. */

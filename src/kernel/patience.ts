@@ -3,6 +3,7 @@
  * it has swallowed its cancellation, or hangs in an ordinary promise.
  */
 
+import { Turnover } from '../base/turnover.ts';
 import type { Clock } from './clock.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -13,7 +14,7 @@ export class Patience {
   readonly #clock: Clock;
   readonly #report: (record: TaskRecord, seconds: number) => void;
   /** In the order in which they were cancelled, which is that of their deadlines. */
-  readonly #tasks = new Map<TaskRecord, number>();
+  readonly #tasks = new Turnover<TaskRecord, number>();
   #cancel: (() => void) | null = null;
 
   constructor(clock: Clock, report: (record: TaskRecord, seconds: number) => void) {
@@ -40,9 +41,9 @@ export class Patience {
 
   #watch(): void {
     if (this.#cancel !== null) return;
-    const [first] = this.#tasks.values();
+    const [first] = this.#tasks;
     if (first === undefined) return;
-    this.#cancel = this.#clock.schedule(first, this.#lost, true);
+    this.#cancel = this.#clock.schedule(first[1], this.#lost, true);
   }
 
   readonly #lost = (): void => {

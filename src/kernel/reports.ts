@@ -5,6 +5,7 @@
 
 import { type Logger, logTo } from '../base/logger.ts';
 import { errorText, userFrames } from '../base/stack.ts';
+import { Turnover } from '../base/turnover.ts';
 import { CancelledError, RuntimeError, TaskBusyError } from '../errors.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -13,7 +14,7 @@ const REMEMBERED = 100;
 
 export class Reports {
   readonly logger: Logger;
-  readonly #unjoined = new Map<number, string>();
+  #unjoined = new Turnover<number, string>();
   readonly #threads = new WeakSet<TaskRecord>();
   #more = 0;
 
@@ -107,7 +108,7 @@ export class Reports {
       logTo(this.logger, 'warn', text);
     }
     if (this.#more > 0) logTo(this.logger, 'warn', `Tasks never joined: ${this.#more} more.`);
-    this.#unjoined.clear();
+    this.#unjoined = new Turnover();
     this.#more = 0;
   }
 }
