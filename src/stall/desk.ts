@@ -6,6 +6,7 @@
  */
 
 import { isThenable } from '../base/callable.ts';
+import { mainGlobal } from '../base/main-context.ts';
 import { valueText } from '../base/stack.ts';
 
 type Answer = (...args: never[]) => unknown;
@@ -41,7 +42,7 @@ export function deskNumber(): number {
 }
 
 function desks(): Desk[] {
-  const globals = globalThis as { [DESKS]?: Desk[] };
+  const globals = mainGlobal() as { [DESKS]?: Desk[] };
   globals[DESKS] ??= [];
   return globals[DESKS];
 }
