@@ -1,6 +1,7 @@
 // wait(), abortable() and currentSignal(): bridges between tasks and ordinary promises.
 
 import { EventEmitter, once } from 'node:events';
+import { runInNewContext } from 'node:vm';
 import {
   abortable,
   CancelledError,
@@ -475,6 +476,20 @@ describe('currentSignal()', () => {
       await expect(timeoutAfter(1, failing)).rejects.toBeInstanceOf(LibraryError);
     });
     expect(options.logger.lines).toEqual([]);
+  });
+
+  test('is meant by an AbortError of another context of node:vm, where test runners load modules', async () => {
+    const OtherError = runInNewContext('Error') as ErrorConstructor;
+    const request = () => {
+      const signal = currentSignal();
+      return new Promise((_, reject) => {
+        const aborted = Object.assign(new OtherError('aborted'), { name: 'AbortError' });
+        signal.addEventListener('abort', () => reject(Object.assign(aborted, { cause: signal.reason })));
+      });
+    };
+    await run(quiet(), async () => {
+      expect(await ignoreAfter({ timeoutResult: 'late' }, 1, request)).toBe('late');
+    });
   });
 
   test('but not in that of somebody else’s signal', async () => {

@@ -176,8 +176,10 @@ export function abortSignals(record: TaskRecord, exc: unknown): void {
  */
 export function carried(error: unknown, record: TaskRecord): unknown {
   try {
-    if (!(error instanceof Error) || !ABORTED.has(error.name)) return error;
-    if (error.cause instanceof CancelledError) return error.cause;
+    // Where modules are loaded in a context of their own, Node's errors are of no class that is known there.
+    const { name, cause } = error as Error;
+    if (!ABORTED.has(name)) return error;
+    if (cause instanceof CancelledError) return cause;
     return record.pending instanceof CancelledError && record.shield === 0 ? record.pending : error;
   } catch {
     // swallows: nothing; what does not let itself be looked at carries nothing.
