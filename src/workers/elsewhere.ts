@@ -11,7 +11,8 @@ import {
   isOptions,
 } from '../base/callable.ts';
 import { DeferredModule } from '../base/deferred-module.ts';
-import { callingTask, elsewhere, handled, refused } from '../traps.ts';
+import { NotSupportedError } from '../errors.ts';
+import { callingTask, elsewhere, handled, refuse, refused } from '../traps.ts';
 import type { CallOptions } from './call.ts';
 import type { Order } from './dispatch.ts';
 import { crossesByHandle } from './travel/crossing.ts';
@@ -56,6 +57,7 @@ export function runInThread(...args: unknown[]): Promise<unknown> {
  *
  * @throws TypeError if the function or an argument cannot travel; it names what stands in the way, and the remedy
  * @throws EOFError if the process ends in the middle of the call
+ * @throws NotSupportedError in a single executable application, which would start itself
  * @see Reference manual, "Blocking Operations and External Work"
  * @see Tutorial, "Number Crunching and Blocking Operations"
  * @example
@@ -97,8 +99,17 @@ function send(who: string, kind: 'thread' | 'process', all: unknown[]): Promise<
   const there = elsewhere();
   if (there !== null) return there.call(who, all) as Promise<unknown>;
   if (callingTask() === undefined) return refused(`${who}()`);
+  if (kind === 'process' && process.getBuiltinModule('node:sea').isSea()) return refuse(wouldRunItself());
   if (dispatch.now !== null) return dispatch.now.send(order);
   return handled(dispatch.load().then(({ send }) => send(order)));
+}
+
+/** A single executable application runs its program however it is called: its workers would be programs that start workers, without end. */
+function wouldRunItself(): NotSupportedError {
+  return new NotSupportedError(
+    'runInProcess() starts the program that runs this one, which is to be Node. In a single executable application ' +
+      'that would be the application once more: use runInThread().',
+  );
 }
 
 function understand(all: unknown[], who: string, kind: 'thread' | 'process'): Order {
