@@ -161,7 +161,7 @@ export class TimeoutScope<R = never> {
     try {
       result = await fn(...args);
     } catch (thrown) {
-      const error = traps.carried(thrown);
+      const error = traps.carried(thrown, task);
       if (error instanceof TaskTimeout || error instanceof TimeoutCancellationError)
         return this.#judge(task, error, frame);
       traps.leaveTimeout(task, frame);

@@ -1,6 +1,7 @@
 // wait(), abortable() and currentSignal(): bridges between tasks and ordinary promises.
 
 import { EventEmitter, once } from 'node:events';
+import { runInNewContext } from 'node:vm';
 import {
   abortable,
   CancelledError,
@@ -442,6 +443,53 @@ describe('currentSignal()', () => {
       await expect(timeoutAfter(2, timeoutAfter, 1, aborted)).rejects.toBeInstanceOf(UncaughtTimeoutError);
     });
     expect(emitter.listenerCount('never')).toBe(0);
+  });
+
+  test.each([
+    ['AbortError', {}],
+    ['CanceledError', undefined],
+  ])('is meant by the %s of a library that drops the reason', async (name, cause) => {
+    class LibraryError extends Error {
+      override readonly name = name;
+    }
+    const signals: AbortSignal[] = [];
+    const request = async () => {
+      const signal = currentSignal();
+      signals.push(signal);
+      await new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new LibraryError('aborted', { cause })));
+      });
+    };
+    const options = quiet();
+    await run(options, async () => {
+      const task = await spawn(request);
+      await sleep(0);
+      await task.cancel();
+      expect(task.exception).toBe(signals[0]?.reason);
+      expect(await ignoreAfter({ timeoutResult: 'late' }, 1, request)).toBe('late');
+      await expect(timeoutAfter(1, request)).rejects.toBeInstanceOf(TaskTimeout);
+      await expect(timeoutAfter(1, timeoutAfter, 2, request)).rejects.toBeInstanceOf(TaskTimeout);
+      await expect(timeoutAfter(2, timeoutAfter, 1, request)).rejects.toBeInstanceOf(UncaughtTimeoutError);
+      // Nothing of them is left for later.
+      await sleep(1);
+      const failing = async () => Promise.reject(new LibraryError('for reasons of its own'));
+      await expect(timeoutAfter(1, failing)).rejects.toBeInstanceOf(LibraryError);
+    });
+    expect(options.logger.lines).toEqual([]);
+  });
+
+  test('is meant by an AbortError of another context of node:vm, where test runners load modules', async () => {
+    const OtherError = runInNewContext('Error') as ErrorConstructor;
+    const request = () => {
+      const signal = currentSignal();
+      return new Promise((_, reject) => {
+        const aborted = Object.assign(new OtherError('aborted'), { name: 'AbortError' });
+        signal.addEventListener('abort', () => reject(Object.assign(aborted, { cause: signal.reason })));
+      });
+    };
+    await run(quiet(), async () => {
+      expect(await ignoreAfter({ timeoutResult: 'late' }, 1, request)).toBe('late');
+    });
   });
 
   test('but not in that of somebody else’s signal', async () => {

@@ -28,7 +28,7 @@ try {
 /* Prints:
 T-minus 10
 T-minus 9
-Task(id=1, name='countdown') called sleep() while its sleep() was still waiting. A task does one blocking operation at a time: write await in front of the first, or give each a task of its own with gather([...]) or a TaskGroup.
+Task(id=1, name='countdown') called sleep() while its sleep() was still waiting. A task does one blocking operation at a time: write await in front of the first, or give each a task of its own with gather([...]) or a TaskGroup. A callback does what blocks in a task that it spawns.
 */
 
 /* Warns:

@@ -37,5 +37,5 @@ function succeeded(value: unknown): void {
 
 function failed(error: unknown): void {
   const record = callingTask() as TaskRecord;
-  record.core.terminate(record, true, explained(carried(error), record.fn));
+  record.core.terminate(record, true, explained(carried(error, record), record.fn));
 }

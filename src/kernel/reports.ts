@@ -139,7 +139,8 @@ export function misusedBy(error: unknown): TaskRecord | undefined {
 export function finishedError(record: TaskRecord, operation: string): RuntimeError {
   const error = new RuntimeError(
     `${operation} was called on behalf of ${title(record)}, which has ended. ` +
-      'Whatever outlives a task needs a task of its own: spawn() it.',
+      'Whatever outlives a task needs a task of its own: spawn() it. ' +
+      'A callback that the task has left behind can hand things to others with a UniversalQueue.',
   );
   return misuse(record, error);
 }
@@ -150,7 +151,7 @@ export function busyError(record: TaskRecord, operation: string): TaskBusyError 
   const error = new TaskBusyError(
     `${title(record)} called ${operation} while its ${first} was still waiting.${began(record)} ` +
       'A task does one blocking operation at a time: write await in front of the first, ' +
-      'or give each a task of its own with gather([...]) or a TaskGroup.',
+      'or give each a task of its own with gather([...]) or a TaskGroup. A callback does what blocks in a task that it spawns.',
   );
   return misuse(record, error);
 }

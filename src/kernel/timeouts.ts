@@ -9,6 +9,9 @@ import type { TaskRecord } from './record.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** What errors are called that say that a signal was aborted: by Node, the browsers and most libraries; by axios. */
+const ABORTED: ReadonlySet<string> = new Set(['AbortError', 'CanceledError']);
+
 export class TimeoutFrame {
   /** The frame around this one. */
   outer: TimeoutFrame | null;
@@ -167,11 +170,17 @@ export function abortSignals(record: TaskRecord, exc: unknown): void {
   }
 }
 
-/** What has been thrown. Node's own functions put the reason of an aborted signal into an AbortError; the reason is meant. */
-export function carried(error: unknown): unknown {
+/**
+ * What has been thrown. Node's own functions put the reason of an aborted signal into an AbortError; the reason is meant. Other
+ * libraries make an error of theirs of it and drop the reason: then what is meant is the cancellation that still waits for the task.
+ */
+export function carried(error: unknown, record: TaskRecord): unknown {
   try {
-    const aborted = error instanceof Error && error.name === 'AbortError';
-    return aborted && error.cause instanceof CancelledError ? error.cause : error;
+    // Where modules are loaded in a context of their own, Node's errors are of no class that is known there.
+    const { name, cause } = error as Error;
+    if (!ABORTED.has(name)) return error;
+    if (cause instanceof CancelledError) return cause;
+    return record.pending instanceof CancelledError && record.shield === 0 ? record.pending : error;
   } catch {
     // swallows: nothing; what does not let itself be looked at carries nothing.
     return error;

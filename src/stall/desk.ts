@@ -6,6 +6,7 @@
  */
 
 import { isThenable } from '../base/callable.ts';
+import { mainGlobal } from '../base/main-context.ts';
 import { valueText } from '../base/stack.ts';
 
 type Answer = (...args: never[]) => unknown;
@@ -24,7 +25,7 @@ const answers = new Map<string, Answer>();
 
 /** Promises to answer a question, from now on. */
 export function offer(question: string, answer: Answer): void {
-  if (answers.size === 0) desks().push(desk);
+  if (answers.size === 0) desks(globalThis).push(desk);
   answers.set(question, answer);
 }
 
@@ -35,13 +36,18 @@ export function answer(question: string, args: readonly unknown[]): unknown {
   return known(...(args as never[]));
 }
 
-/** Under which number the inspector finds the desk of this copy of Curio. */
+/**
+ * Under which number the inspector finds the desk of this copy of Curio. In a context that is not Node's own the desk is put where
+ * the inspector looks only now: it would keep the context from being collected.
+ */
 export function deskNumber(): number {
-  return desks().indexOf(desk);
+  const list = desks(mainGlobal());
+  if (!list.includes(desk)) list.push(desk);
+  return list.indexOf(desk);
 }
 
-function desks(): Desk[] {
-  const globals = globalThis as { [DESKS]?: Desk[] };
+function desks(world: typeof globalThis): Desk[] {
+  const globals = world as { [DESKS]?: Desk[] };
   globals[DESKS] ??= [];
   return globals[DESKS];
 }

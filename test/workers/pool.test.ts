@@ -6,6 +6,7 @@ import {
   CancelledError,
   EOFError,
   Kernel,
+  NotSupportedError,
   run,
   runInExecutor,
   runInProcess,
@@ -19,7 +20,7 @@ import {
   wait,
   workerLimits,
 } from 'curio';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { randomNumbers } from '../../src/testing/index.ts';
 import { program } from '../kit/child.ts';
 import { children, stateOf, until } from '../kit/processes.ts';
@@ -47,6 +48,19 @@ const failureOf = async (task: Task<unknown>): Promise<unknown> => {
   }
   return null;
 };
+
+test('in a single executable application, which would start itself without end, runInProcess() is not supported', async () => {
+  const isSea = vi.spyOn(process.getBuiltinModule('node:sea'), 'isSea').mockReturnValue(true);
+  onTestFinished(() => isSea.mockRestore());
+  await run(async () => {
+    const before = children().length;
+    const running = runInProcess(add, 1, 2);
+    await expect(running).rejects.toBeInstanceOf(NotSupportedError);
+    await expect(running).rejects.toThrow('Use runInThread().');
+    expect(children().length).toBe(before);
+    expect(await runInThread(add, 1, 2)).toBe(3);
+  });
+});
 
 test('a worker does one call at a time, also of async functions that are over soon', () => {
   limit('threads', 3);

@@ -14,6 +14,7 @@ import { nameOf } from '../../src/workers/travel/named.ts';
 import { pack } from '../../src/workers/travel/pack.ts';
 import { refuseShells } from '../../src/workers/travel/shell.ts';
 import { unpack } from '../../src/workers/travel/unpack.ts';
+import { inContext } from '../kit/context.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -38,6 +39,13 @@ const account = new Account();
 const LIMIT = 5;
 const even = (n: number): boolean => (n === 0 ? true : odd(n - 1));
 const odd = (n: number): boolean => (n === 0 ? false : even(n - 1));
+
+test('in a context of node:vm, where test runners load modules, a function takes along what it uses all the same', async () => {
+  const { exports, evaluate } = inContext<{ pack: typeof pack }>('workers/travel/pack.ts');
+  const fn = evaluate('(() => { const rate = 2; return (n) => n * rate; })()') as AnyFunction;
+  const shipment = exports.pack(fn, 'runInThread');
+  expect(await ((await unpack(structuredClone(shipment))) as (n: number) => unknown)(4)).toBe(8);
+});
 
 describe('an argument', () => {
   const refused = (...args: unknown[]) => {

@@ -6,6 +6,7 @@
  */
 
 import type { Session } from 'node:inspector';
+import { mainGlobal } from '../../base/main-context.ts';
 import { NotSupportedError } from '../../errors.ts';
 
 /** What V8 knows about a function. */
@@ -71,7 +72,7 @@ export function inspecting<T>(
 
 /** What V8 knows about `fn`; null for a function that is not written in JavaScript. */
 export function inspectFunction(fn: unknown): Inspection | null {
-  const world = globalThis as unknown as Record<symbol, Desk | undefined>;
+  const world = mainGlobal() as unknown as Record<symbol, Desk | undefined>;
   const desk: Desk = { fn, got: null };
   world[DESK] = desk;
   try {
