@@ -267,7 +267,9 @@ export class NetHandle extends PortableHandle {
     const socket = this.#socket;
     if (this.#connected && socket) return addressOf(this.family, socket.localAddress, socket.localPort);
     if (this.#bound !== null)
-      throw notBoundYet('a socket is bound when it listens or connects, and not before');
+      throw notBoundYet(
+        'a socket is bound when it listens, after which await sock.ready(), or connects, and not before',
+      );
     return addressOf(this.family, undefined, undefined);
   }
 
