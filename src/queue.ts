@@ -35,7 +35,8 @@ interface Store<T> {
 
 /** The tasks that wait to put something, each with its item. */
 class Offers<T> extends TaskList {
-  readonly #items = new Turnover<TaskRecord, T>();
+  /** Null until somebody waits. */
+  #items: Turnover<TaskRecord, T> | null = null;
   #next: T | undefined;
 
   /** To be followed by `add`: what the next task to come brings. */
@@ -45,19 +46,20 @@ class Offers<T> extends TaskList {
   }
 
   override add(record: TaskRecord): void {
+    this.#items ??= new Turnover();
     this.#items.set(record, this.#next as T);
     this.#next = undefined;
     super.add(record);
   }
 
   override remove(record: TaskRecord): void {
-    this.#items.delete(record);
+    this.#items?.delete(record);
     super.remove(record);
   }
 
   /** The item of the task that has waited longest. */
   get firstItem(): T {
-    return this.#items.get(this.first as TaskRecord) as T;
+    return this.#items?.get(this.first as TaskRecord) as T;
   }
 }
 

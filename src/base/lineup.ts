@@ -9,7 +9,7 @@
  */
 
 /** How many must have left, at least, before the Set is replaced. */
-const GAPS = 32;
+const GAPS = 256;
 
 export class Lineup<T> implements Iterable<T> {
   #members = new Set<T>();

@@ -4,7 +4,7 @@
  */
 
 /** How many must have left, at least, before the Map is replaced. */
-const GAPS = 32;
+const GAPS = 256;
 
 export class Turnover<K, V> implements Iterable<[K, V]> {
   #entries = new Map<K, V>();

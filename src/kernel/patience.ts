@@ -24,8 +24,10 @@ export class Patience {
 
   /** A task has been cancelled. */
   begin(record: TaskRecord): void {
-    this.#tasks.set(record, this.#clock.now() + PATIENCE);
-    this.#watch();
+    const deadline = this.#clock.now() + PATIENCE;
+    this.#tasks.set(record, deadline);
+    if (this.#tasks.size > 1) this.#watch();
+    else this.#watchFor(deadline);
   }
 
   /** A cancelled task has ended. */
@@ -42,8 +44,11 @@ export class Patience {
   #watch(): void {
     if (this.#cancel !== null) return;
     const [first] = this.#tasks;
-    if (first === undefined) return;
-    this.#cancel = this.#clock.schedule(first[1], this.#lost, true);
+    if (first !== undefined) this.#watchFor(first[1]);
+  }
+
+  #watchFor(deadline: number): void {
+    this.#cancel ??= this.#clock.schedule(deadline, this.#lost, true);
   }
 
   readonly #lost = (): void => {

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
+const gc = runInNewContext('gc') as (options?: { type: 'minor' }) => void;
 
 /** Collects all garbage there is. */
 export async function collectGarbage(): Promise<void> {
@@ -13,4 +13,10 @@ export async function collectGarbage(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     gc();
   }
+}
+
+/** Bytes of what is alive, or thought so without looking at what has grown old. */
+export function youngHeap(): number {
+  gc({ type: 'minor' });
+  return process.memoryUsage().heapUsed;
 }

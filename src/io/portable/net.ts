@@ -268,7 +268,7 @@ export class NetHandle extends PortableHandle {
     if (this.#connected && socket) return addressOf(this.family, socket.localAddress, socket.localPort);
     if (this.#bound !== null)
       throw notBoundYet(
-        'a socket is bound when it listens, after which await sock.ready(), or connects, and not before',
+        'a socket is bound when it listens or connects, and not before: await ready() after listen()',
       );
     return addressOf(this.family, undefined, undefined);
   }
