@@ -1,15 +1,10 @@
 /*
- * A set of those who come and go, in the order they came. Two things are cheaper than with a plain Set:
- *
- * - The first, while members leave from the front and from the middle. What has left a Set stays behind as a gap, which every new
- *   iterator passes again.
- * - The garbage. When a Set has too many gaps its table is replaced, and points to the new one. Once a table has grown old, all later
- *   ones are kept by it, with whoever was in them, until the next full collection; meanwhile V8 copies them, and makes room for more.
- *   So the whole Set is replaced before long, which nothing points to.
+ * A set of those who come and go, in the order they came. It is asked for its first member again and again, while members leave from the
+ * front and from the middle: each takes O(1). The first of a plain Set is not that cheap: what has left it stays behind as a gap, which
+ * every new iterator passes again. And as a Turnover does, it keeps nobody who has left.
  */
 
-/** How many must have left, at least, before the Set is replaced. */
-const GAPS = 256;
+import { outworn } from './turnover.ts';
 
 export class Lineup<T> implements Iterable<T> {
   #members = new Set<T>();
@@ -49,7 +44,7 @@ export class Lineup<T> implements Iterable<T> {
   delete(member: T): boolean {
     if (member === this.#first) this.#first = undefined;
     if (!this.#members.delete(member)) return false;
-    if (++this.#gaps > GAPS && this.#gaps > this.#members.size) this.#renew();
+    if (outworn(++this.#gaps, this.#members.size)) this.#renew();
     if (this.#members.size === 0) this.#further = null;
     return true;
   }

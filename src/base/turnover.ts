@@ -1,10 +1,18 @@
 /*
- * A Map for entries that come and go. Like a Lineup it is replaced before long, and for the same reason: the tables of V8's
- * own keep what has left them.
+ * A Map for entries that come and go.
+ *
+ * When a Map or Set of V8's has too many gaps its table is replaced, and points to the new one. Once a table has grown old, all later
+ * ones are kept by it, with whatever was in them, until the next full collection; meanwhile V8 copies them, and makes room for more.
+ * So the whole Map is replaced before long, which nothing points to.
  */
 
-/** How many must have left, at least, before the Map is replaced. */
+/** How many must have left, at least. */
 const GAPS = 256;
+
+/** Whether so many have left a Map or Set that it is to be replaced. For each that leaves one is copied, at most. */
+export function outworn(gaps: number, size: number): boolean {
+  return gaps > GAPS && gaps > size;
+}
 
 export class Turnover<K, V> implements Iterable<[K, V]> {
   #entries = new Map<K, V>();
@@ -26,7 +34,7 @@ export class Turnover<K, V> implements Iterable<[K, V]> {
   /** False if it was not here. */
   delete(key: K): boolean {
     if (!this.#entries.delete(key)) return false;
-    if (++this.#gaps > GAPS && this.#gaps > this.#entries.size) {
+    if (outworn(++this.#gaps, this.#entries.size)) {
       this.#entries = new Map(this.#entries);
       this.#gaps = 0;
     }

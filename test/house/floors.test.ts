@@ -25,7 +25,7 @@ const floors = [
     'promise.ts',
   ],
   ['io/'],
-  ['socket.ts', 'ssl/', 'file/', 'network.ts', 'subprocess/', 'channel/'],
+  ['socket.ts', 'ssl/', 'file/', 'network.ts', 'serving.ts', 'subprocess/', 'channel/'],
   ['workers/', 'thread/', 'universal/'],
   ['debug.ts', 'debuggers.ts', 'monitor/', 'recording/'],
   ['run.ts'],
