@@ -95,10 +95,10 @@ export interface Posix {
   /**
    * `recv` for `count` sockets in a row, by way of the scratch area into `target`, one behind the other from `offset` on, each at a
    * multiple of eight. The pairs in `requests`, a descriptor and how many bytes it may receive, become what `recv` gave and where in
-   * `target` that is. What finds no room there is left in the scratch area, is said to be at -1, and is the last. Gives how many
-   * pairs were dealt with.
+   * `target` that is. What is longer than `longest`, or finds no room there, is left in the scratch area, is said to be at -1, and is
+   * the last. Gives how many pairs were dealt with.
    */
-  recvEach(requests: Int32Array, count: number, target: Uint8Array, offset: number): number;
+  recvEach(requests: Int32Array, count: number, target: Uint8Array, offset: number, longest: number): number;
   /** `send` from the scratch area. */
   sendScratch(fd: number, offset: number, length: number, flags?: number): number;
 
@@ -150,8 +150,9 @@ export interface Posix {
 
   /**
    * Opens the environment's epoll set, or replaces callback and array. When descriptors become ready,
-   * `events` holds `[token, mask]` pairs (at most 1,024 a call; what is left comes in the next turn of the loop), and
-   * `callback(count)` is called once. Watching does not keep the process alive until `ref()`.
+   * `events` holds `[token, mask]` pairs, as many as there is room for, and `callback(count)` is called; then again for those that had
+   * none, after the microtasks of the call before (at most 1,024 events a turn of the loop). Watching does not keep the process
+   * alive until `ref()`.
    * The callback runs in the asynchronous context of the first `onEvents`: call that outside of any task.
    * It should look tokens up and ignore unknown ones: an earlier event of the same batch may have closed them.
    */

@@ -1,7 +1,7 @@
 // Which descriptors can be read or written: one edge-triggered epoll set for the environment, itself
-// watched by one uv_poll_t. A wake-up moves a batch of events into an Int32Array of JavaScript's and
-// calls JavaScript once. What is still waiting after that wakes the loop again at its next turn,
-// so that timers and everybody else's handles get theirs.
+// watched by one uv_poll_t. A wake-up takes a batch of events, and calls JavaScript for one group of them after
+// the other: as many as fit into an Int32Array of JavaScript's. What is still waiting after that wakes the loop
+// again at its next turn, so that timers and everybody else's handles get theirs.
 //
 // An event carries the token JavaScript chose, never the descriptor: numbers are reused, and an
 // event for the socket that had this number before must not reach the one that has it now.
@@ -27,8 +27,8 @@ struct Readiness {
   struct epoll_event batch[BATCH];
 };
 
-// The array is looked up at each wake-up, so that one JavaScript has detached is just empty.
-static int32_t *events_area(Readiness *ready, size_t *pairs) {
+// The array is looked up each time, so that one JavaScript has detached is just empty.
+static int32_t *events_area(Readiness *ready, int *pairs) {
   napi_value array;
   napi_typedarray_type type;
   void *data = NULL;
@@ -37,50 +37,58 @@ static int32_t *events_area(Readiness *ready, size_t *pairs) {
       napi_get_typedarray_info(ready->env, array, &type, &length, &data, NULL, NULL) != napi_ok) {
     return NULL;
   }
-  *pairs = length / 2 < BATCH ? length / 2 : BATCH;
+  *pairs = length / 2 < BATCH ? (int)(length / 2) : BATCH;
   return *pairs > 0 ? data : NULL;
 }
 
-static int collect(Readiness *ready) {
-  size_t pairs = 0;
-  int32_t *area = events_area(ready, &pairs);
-  if (area == NULL) {
-    uv_poll_stop(&ready->poll);  // nowhere to put events: stay silent, do not spin
-    return 0;
-  }
-  int count = epoll_wait(ready->set, ready->batch, (int)pairs, 0);
-  for (int i = 0; i < count; i++) {
-    area[2 * i] = (int32_t)ready->batch[i].data.u32;
-    area[2 * i + 1] = (int32_t)ready->batch[i].events;
-  }
-  return count;
-}
-
-static void deliver(Readiness *ready, int count) {
+// Tells JavaScript of the first of these events, as many as there is room for; gives how many those
+// were, or 0 if it cannot be told of any more.
+static int deliver(Readiness *ready, const struct epoll_event *events, int count) {
   napi_env env = ready->env;
   napi_value receiver, callback, argument, error;
+  int group = 0;
+  int32_t *area = events_area(ready, &group);
+  if (area == NULL) return 0;
+  if (group > count) group = count;
+  for (int i = 0; i < group; i++) {
+    area[2 * i] = (int32_t)events[i].data.u32;
+    area[2 * i + 1] = (int32_t)events[i].events;
+  }
   if (napi_get_reference_value(env, ready->receiver, &receiver) != napi_ok ||
       napi_get_reference_value(env, ready->callback, &callback) != napi_ok ||
-      napi_create_int32(env, count, &argument) != napi_ok) {
-    return;
+      napi_create_int32(env, group, &argument) != napi_ok) {
+    return 0;
   }
   napi_status status =
       napi_make_callback(env, ready->context, receiver, callback, 1, &argument, NULL);
+  if (status == napi_ok) return group;
   // Anything else means the environment is being terminated and runs no more JavaScript.
-  if (status == napi_pending_exception &&
-      napi_get_and_clear_last_exception(env, &error) == napi_ok) {
-    napi_fatal_exception(env, error);
+  if (status != napi_pending_exception ||
+      napi_get_and_clear_last_exception(env, &error) != napi_ok) {
+    return 0;
   }
+  napi_fatal_exception(env, error);
+  return group;
 }
 
+// One epoll_wait, and a callback for each group of its events: what JavaScript does because of the
+// first group is done, microtasks and all, before it is told of the second.
 static void on_wake_up(uv_poll_t *poll, int status, int events) {
   (void)status;
   (void)events;
   Readiness *ready = poll->data;
   napi_handle_scope scope;
+  int pairs;
   if (napi_open_handle_scope(ready->env, &scope) != napi_ok) return;
-  int count = collect(ready);
-  if (count > 0) deliver(ready, count);
+  if (events_area(ready, &pairs) == NULL) {
+    uv_poll_stop(&ready->poll);  // nowhere to put events: stay silent, do not spin
+  } else {
+    int count = epoll_wait(ready->set, ready->batch, BATCH, 0);
+    for (int told = 0, group; told < count; told += group) {
+      group = deliver(ready, ready->batch + told, count - told);
+      if (group == 0) break;
+    }
+  }
   napi_close_handle_scope(ready->env, scope);
 }
 

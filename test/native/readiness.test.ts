@@ -255,6 +255,53 @@ describe.runIf(available)('batches', () => {
     closeAll(a, b);
   });
 
+  test('that find no room in the array come next, after the microtasks of those before', async () => {
+    const area = new Int32Array(4);
+    const order: string[] = [];
+    const pairs = Array.from({ length: 3 }, () => streamPair());
+    posix.ref();
+    await new Promise<void>((resolve) => {
+      const deliver = (count: number): void => {
+        order.push(`${count} events`);
+        void Promise.resolve().then(() => order.push('microtask'));
+        setImmediate(() => order.push('immediate'));
+        if (count === 1) setImmediate(resolve);
+      };
+      ok(posix.onEvents(deliver, area));
+      for (const [a] of pairs) ok(posix.watch(a, ++token));
+    });
+    posix.unref();
+    expect(order).toEqual(['2 events', 'microtask', '1 events', 'microtask', 'immediate', 'immediate']);
+    closeAll(...pairs.flat());
+  });
+
+  test('come on after a callback that throws', async () => {
+    const area = new Int32Array(2);
+    const pairs = [streamPair(), streamPair()];
+    const caught: unknown[] = [];
+    const before = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => caught.push(error));
+    posix.ref();
+    try {
+      await new Promise<void>((resolve) => {
+        let calls = 0;
+        const deliver = (): void => {
+          if (++calls === 2) setImmediate(resolve);
+          throw new Error(`call ${calls}`);
+        };
+        ok(posix.onEvents(deliver, area));
+        for (const [a] of pairs) ok(posix.watch(a, ++token));
+      });
+    } finally {
+      posix.unref();
+      process.removeAllListeners('uncaughtException');
+      for (const listener of before) process.on('uncaughtException', listener);
+    }
+    expect(caught.map((error) => (error as Error).message)).toEqual(['call 1', 'call 2']);
+    closeAll(...pairs.flat());
+  });
+
   test('into an array that was detached are dropped, and a new array brings later ones', async () => {
     const area = new Int32Array(8);
     ok(posix.onEvents(() => expect.unreachable(), area));

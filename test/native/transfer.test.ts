@@ -96,7 +96,7 @@ describe.runIf(available)('receives in a row', () => {
     send(x, 'you there');
     const asked = requests(b, 64, y, 3, 99);
     const target = Buffer.alloc(64, '.');
-    expect(posix.recvEach(asked, 2, target, 8)).toBe(2);
+    expect(posix.recvEach(asked, 2, target, 8, 64)).toBe(2);
     expect([...asked]).toEqual([5, 8, 3, 16, 99]);
     expect(target.toString('latin1', 0, 24)).toBe('........hello...you.....');
     expect(recv(y)).toBe(' there');
@@ -111,7 +111,7 @@ describe.runIf(available)('receives in a row', () => {
     closeAll(x);
     send(p, 'data');
     const asked = requests(b, 10, -1, 10, y, 10, q, 10);
-    expect(posix.recvEach(asked, 4, Buffer.alloc(10), 0)).toBe(4);
+    expect(posix.recvEach(asked, 4, Buffer.alloc(10), 0, 64)).toBe(4);
     expect(failure(asked[0]!)).toBe('EAGAIN');
     expect(failure(asked[2]!)).toBe('EBADF');
     expect([asked[4], asked[6]]).toEqual([0, 4]);
@@ -124,10 +124,22 @@ describe.runIf(available)('receives in a row', () => {
     for (const [a] of pairs) send(a, 'message');
     const asked = requests(...pairs.flatMap(([, b]) => [b, 64]));
     const target = Buffer.alloc(9);
-    expect(posix.recvEach(asked, 3, target, 0)).toBe(2);
+    expect(posix.recvEach(asked, 3, target, 0, 64)).toBe(2);
     expect([...asked.subarray(0, 4)]).toEqual([7, 0, 7, -1]);
     expect(area.toString('latin1', 0, 7)).toBe('message');
     expect(recv(pairs[2]![1])).toBe('message');
+    closeAll(...pairs.flat());
+  });
+
+  test('stop at what is longer than may lie with others, and leave it in the scratch area', () => {
+    const area = posix.scratch(64) as Buffer;
+    const pairs = [streamPair(), streamPair(), streamPair()];
+    for (const [i, [a]] of pairs.entries()) send(a, 'x'.repeat(i + 2));
+    const asked = requests(...pairs.flatMap(([, b]) => [b, 64]));
+    expect(posix.recvEach(asked, 3, Buffer.alloc(64), 0, 2)).toBe(2);
+    expect([...asked.subarray(0, 4)]).toEqual([2, 0, 3, -1]);
+    expect(area.toString('latin1', 0, 3)).toBe('xxx');
+    expect(recv(pairs[2]![1])).toBe('xxxx');
     closeAll(...pairs.flat());
   });
 
@@ -136,7 +148,7 @@ describe.runIf(available)('receives in a row', () => {
     const [a, b] = streamPair();
     send(a, 'abcdef');
     const asked = requests(b, 1000);
-    expect(posix.recvEach(asked, 1, Buffer.alloc(100), 0)).toBe(1);
+    expect(posix.recvEach(asked, 1, Buffer.alloc(100), 0, 64)).toBe(1);
     expect([...asked]).toEqual([4, 0]);
     expect(recv(b)).toBe('ef');
     closeAll(a, b);
@@ -147,7 +159,7 @@ describe.runIf(available)('receives in a row', () => {
     const [a, b] = streamPair();
     send(a, 'x');
     const asked = requests(b, -5);
-    expect(posix.recvEach(asked, 1, Buffer.alloc(100), 0)).toBe(1);
+    expect(posix.recvEach(asked, 1, Buffer.alloc(100), 0, 64)).toBe(1);
     expect(asked[0]).toBe(0);
     expect(recv(b)).toBe('x');
     closeAll(a, b);
@@ -156,11 +168,12 @@ describe.runIf(available)('receives in a row', () => {
   test('refuse what does not fit together', () => {
     posix.scratch(64);
     const target = Buffer.alloc(8);
-    expect(() => posix.recvEach(requests(1, 1), 2, target, 0)).toThrow(RangeError);
-    expect(() => posix.recvEach(requests(1, 1), 1, target, 9)).toThrow(RangeError);
-    expect(() => posix.recvEach(new Uint32Array(2) as never, 1, target, 0)).toThrow(TypeError);
-    expect(() => posix.recvEach(requests(1, 1), 1, 'x' as never, 0)).toThrow(TypeError);
-    expect(posix.recvEach(requests(), 0, target, 0)).toBe(0);
+    expect(() => posix.recvEach(requests(1, 1), 2, target, 0, 64)).toThrow(RangeError);
+    expect(() => posix.recvEach(requests(1, 1), 1, target, 9, 64)).toThrow(RangeError);
+    expect(() => posix.recvEach(requests(1, 1), 1, target, 0, -1)).toThrow(RangeError);
+    expect(() => posix.recvEach(new Uint32Array(2) as never, 1, target, 0, 64)).toThrow(TypeError);
+    expect(() => posix.recvEach(requests(1, 1), 1, 'x' as never, 0, 64)).toThrow(TypeError);
+    expect(posix.recvEach(requests(), 0, target, 0, 64)).toBe(0);
   });
 });
 

@@ -1,5 +1,5 @@
 /*
- * Receiving for many at once. Of all sockets that a batch of events tells of, those whose tasks wait in `recv` are received
+ * Receiving for many at once. Of all sockets that a group of events tells of, those whose tasks wait in `recv` are received
  * from by one call of the addon, before the first of the tasks has its turn.
  *
  * It knows handles and their bytes, and nothing of tasks.
@@ -9,20 +9,17 @@ import { Buffer } from 'node:buffer';
 import type { Posix } from './addon.ts';
 import type { PosixHandle } from './handle.ts';
 import type { Scratch } from './home.ts';
+import { GROUP } from './poller.ts';
 
-/** Sockets that one call receives from. */
-const CALL = 64;
-/** Bytes received for tasks that have not had their turns; what is left then, tasks receive for themselves. */
-const AHEAD = 1024 * 1024;
-/** Small messages are cut from a pool, as Node's small buffers are: who keeps one keeps no more than this. */
-const POOL = 8192;
+/** Messages up to this size are cut from a pool, as Node's small buffers are; longer ones have memory of their own. */
+const SMALL = 4096;
 const EMPTY = Buffer.alloc(0);
 
 export class Inbox {
   readonly #posix: Posix;
   readonly #scratch: Scratch;
   /** A descriptor and how much it may receive; then what `recv` gave, and where that is. */
-  readonly #requests = new Int32Array(2 * CALL);
+  readonly #requests = new Int32Array(2 * GROUP);
   #asking: PosixHandle[] = [];
   #pool = EMPTY;
   #used = 0;
@@ -42,26 +39,19 @@ export class Inbox {
     const asking = this.#asking;
     if (asking.length === 0) return;
     this.#asking = [];
-    let ahead = 0;
     for (let from = 0; from < asking.length; ) {
-      if (ahead >= AHEAD) {
-        (asking[from++] as PosixHandle).reader.ready();
-        continue;
-      }
-      const count = Math.min(asking.length - from, CALL);
+      const count = Math.min(asking.length - from, GROUP);
       for (let i = 0; i < count; i++) (asking[from + i] as PosixHandle).request(this.#requests, 2 * i);
-      const done = this.#posix.recvEach(this.#requests, count, this.#pool, this.#used);
-      for (let i = 0; i < done; i++) ahead += this.#handOut(asking[from + i] as PosixHandle, 2 * i);
+      const done = this.#posix.recvEach(this.#requests, count, this.#pool, this.#used, SMALL);
+      for (let i = 0; i < done; i++) this.#handOut(asking[from + i] as PosixHandle, 2 * i);
       from += done;
     }
   };
 
-  /** Gives the number of bytes. */
-  #handOut(handle: PosixHandle, at: number): number {
+  #handOut(handle: PosixHandle, at: number): void {
     const n = this.#requests[at] as number;
     if (n <= 0) handle.received(n, EMPTY);
     else handle.received(n, this.#message(n, this.#requests[at + 1] as number));
-    return n > 0 ? n : 0;
   }
 
   /** @param place where it begins in the pool; -1 if there was no room, and it is in the scratch area */
@@ -70,9 +60,9 @@ export class Inbox {
       this.#used = Math.min((place + length + 7) & ~7, this.#pool.length);
       return this.#pool.subarray(place, place + length);
     }
-    // A large one says nothing about the pool; a small one found it used up.
-    if (length <= POOL / 2) {
-      this.#pool = Buffer.allocUnsafeSlow(POOL);
+    // A long one says nothing about the pool; a small one found it used up.
+    if (length <= SMALL) {
+      this.#pool = Buffer.allocUnsafeSlow(Buffer.poolSize);
       this.#used = 0;
     }
     return this.#scratch.copy(length);
