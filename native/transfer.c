@@ -1,7 +1,9 @@
 // Bytes in and out of sockets and descriptors, straight from and to JavaScript's own memory. One
-// system call each; whether to try again, wait or give up is JavaScript's business. The two that servers
-// live on go around libc, whose recv and send may be cancelled by pthread_cancel: to allow that, and to forbid it
-// again, they take two atomic steps a call in a process of several threads, a fiftieth of an echo.
+// system call each; whether to try again, wait or give up is JavaScript's business.
+//
+// Sockets are read and written around libc. Its recv and send can be cancelled by pthread_cancel, and to
+// allow that and forbid it again takes two atomic steps a call in a process of several threads: a
+// fiftieth of an echo.
 //
 // The scratch area is a block this environment owns and JavaScript sees as a Buffer. A call that
 // names a place in it needs no look-up of the buffer behind an object.
@@ -12,6 +14,16 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+static inline ssize_t receive(int fd, void *at, size_t length, int flags, struct sockaddr *from,
+                              socklen_t *from_length) {
+  return syscall(SYS_recvfrom, fd, at, length, flags, from, from_length);
+}
+
+static inline ssize_t transmit(int fd, const void *at, size_t length, int flags,
+                               const struct sockaddr *to, socklen_t to_length) {
+  return syscall(SYS_sendto, fd, at, length, flags | MSG_NOSIGNAL, to, to_length);
+}
 
 // Discussion: JavaScript may detach the ArrayBuffer of a scratch area (`transfer()`), or drop it,
 // while the environment still points into it; and the environment may end first. So each side
@@ -85,14 +97,13 @@ static bool read_scratch_transfer(napi_env env, napi_value *args, Environment *h
 
 static napi_value received(napi_env env, const Transfer *to) {
   ssize_t n;
-  RETRY(n, recv(to->fd, to->span.at, to->span.length, to->flags));
+  RETRY(n, receive(to->fd, to->span.at, to->span.length, to->flags, NULL, NULL));
   return result(env, n);
 }
 
 static napi_value sent(napi_env env, const Transfer *from) {
   ssize_t n;
-  RETRY(n, syscall(SYS_sendto, from->fd, from->span.at, from->span.length,
-                   from->flags | MSG_NOSIGNAL, NULL, 0));
+  RETRY(n, transmit(from->fd, from->span.at, from->span.length, from->flags, NULL, 0));
   return result(env, n);
 }
 
@@ -142,7 +153,7 @@ static napi_value recv_each(napi_env env, napi_callback_info info) {
     size_t room = request[1] < 0 ? 0 : (size_t)request[1];
     if (room > home->scratch->size) room = home->scratch->size;
     ssize_t n;
-    RETRY(n, syscall(SYS_recvfrom, request[0], home->scratch->bytes, room, 0, NULL, NULL));
+    RETRY(n, receive(request[0], home->scratch->bytes, room, 0, NULL, NULL));
     request[0] = n < 0 ? -errno : (int32_t)n;
     request[1] = (int32_t)used;
     if (n <= 0) continue;
@@ -180,8 +191,8 @@ static napi_value recv_from(napi_env env, napi_callback_info info) {
   if (!read_transfer(env, args, &to)) return NULL;
   do {
     home->address_length = sizeof home->address;
-    n = recvfrom(to.fd, to.span.at, to.span.length, to.flags, (struct sockaddr *)&home->address,
-                 &home->address_length);
+    n = receive(to.fd, to.span.at, to.span.length, to.flags, (struct sockaddr *)&home->address,
+                &home->address_length);
   } while (n < 0 && errno == EINTR);
   if (n < 0) home->address_length = 0;
   return result(env, n);
@@ -194,8 +205,8 @@ static napi_value send_to(napi_env env, napi_callback_info info) {
   ssize_t n;
   if (!read_transfer(env, args, &from) || !read_address(env, args + 5, &to)) return NULL;
   if (to.error != 0) return number(env, -to.error);
-  RETRY(n, sendto(from.fd, from.span.at, from.span.length, from.flags | MSG_NOSIGNAL,
-                  (struct sockaddr *)&to.storage, to.length));
+  RETRY(n, transmit(from.fd, from.span.at, from.span.length, from.flags,
+                    (struct sockaddr *)&to.storage, to.length));
   return result(env, n);
 }
 
