@@ -7,9 +7,9 @@ import { describe } from './base/callable.ts';
 import { ReadResourceBusy, RuntimeError, WriteResourceBusy } from './errors.ts';
 import type { Task } from './task.ts';
 import {
+  admit,
   begin,
   callingTask,
-  enter,
   note,
   pass,
   refuse,
@@ -64,7 +64,7 @@ export function writeWait(file: FileLike): Promise<void> {
 export function ioWaiting(
   file: FileLike,
 ): Promise<[reader: Task<unknown> | null, writer: Task<unknown> | null]> {
-  const task = enter();
+  const task = admit();
   if (task === null) return refused('ioWaiting()');
   let readiness: Readiness | null;
   try {

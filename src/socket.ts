@@ -9,7 +9,7 @@ import { AF_INET, AF_UNIX, AF_UNSPEC, SOCK_STREAM } from './io/constants.ts';
 import { connectToFirst } from './io/eyeballs.ts';
 import * as names from './io/names.ts';
 import { Socket } from './io/socket.ts';
-import { elsewhere, enter, enterComposite, handled, pass, refused, takeBreath } from './traps.ts';
+import { admit, elsewhere, enterComposite, handled, pass, refused, takeBreath } from './traps.ts';
 
 export * from './errors.ts';
 export type { Address } from './io/address.ts';
@@ -210,7 +210,7 @@ export function gethostbynameEx(
 export function gethostname(): Promise<string> {
   const there = elsewhere();
   if (there !== null) return there.call('gethostname', []) as Promise<string>;
-  const task = enter();
+  const task = admit();
   return task === null ? refused('gethostname()') : pass(task, names.systemName());
 }
 

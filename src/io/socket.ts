@@ -8,7 +8,7 @@ import { blocksAreAwaited } from '../base/awaited.ts';
 import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Readiness } from '../readiness.ts';
-import { enter, enterComposite, fail, handled, pass, refuse, refused } from '../traps.ts';
+import { admitComposite, enter, enterComposite, fail, handled, pass, refuse, refused } from '../traps.ts';
 import { type Address, endpoint, literalEndpoint } from './address.ts';
 import {
   ancillaryOf,
@@ -341,7 +341,7 @@ export class Socket implements AsyncDisposable {
    * @see Reference manual, "Socket"
    */
   ready(): Promise<void> {
-    const task = enterComposite('Socket.ready()');
+    const task = admitComposite('Socket.ready()');
     if (task === null) return refused('Socket.ready()');
     if (this.#handle.closed) return refuse(closedError('bind'));
     return this.#handle.ready() ?? pass(task, undefined);

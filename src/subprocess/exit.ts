@@ -4,7 +4,7 @@
  */
 
 import { HeldSlot } from '../io/held.ts';
-import { begin, block, enter, fail, pass, refused } from '../traps.ts';
+import { admit, begin, block, fail, pass, refused } from '../traps.ts';
 
 /** Where one task waits. */
 class Waiter extends HeldSlot {
@@ -51,7 +51,7 @@ export class Exit {
 
   /** Waits for the end. Blocks unless it has come. */
   wait(operation: string): Promise<number> {
-    const task = enter();
+    const task = admit();
     if (task === null) return refused(operation);
     if (this.returncode !== null) return pass(task, this.returncode);
     if (this.error !== null) {

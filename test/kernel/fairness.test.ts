@@ -39,8 +39,9 @@ import {
 import { aopen } from 'curio/file';
 import { FileStream } from 'curio/io';
 import { SchedFIFO } from 'curio/sched';
-import { AF_INET, getaddrinfo, SOCK_DGRAM, socket, socketpair } from 'curio/socket';
-import { schedulerWake } from 'curio/traps';
+import { AF_INET, getaddrinfo, gethostname, SOCK_DGRAM, socket, socketpair } from 'curio/socket';
+import { Popen } from 'curio/subprocess';
+import { ioWaiting, schedulerWake } from 'curio/traps';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { drivers } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
@@ -316,7 +317,14 @@ describe('a task that does operations which need not wait', () => {
 });
 
 describe('a task whose operations never have to wait', () => {
-  const steps: [string, () => (round: number) => Promise<unknown>][] = [
+  async function ended(): Promise<Popen> {
+    const process = new Popen(['true']);
+    await process.wait();
+    return process;
+  }
+
+  type Step = (round: number) => Promise<unknown>;
+  const steps: [string, () => Step | Promise<Step>][] = [
     [
       'items of a universal queue',
       () => {
@@ -354,11 +362,39 @@ describe('a task whose operations never have to wait', () => {
       },
     ],
     ['the addresses of what is one already', () => () => getaddrinfo('127.0.0.1', 80)],
+    ['the name of this machine', () => gethostname],
+    ['who waits on a descriptor', () => () => ioWaiting(0)],
+    [
+      'a socket that is bound',
+      async () => {
+        const sock = socket();
+        sock.bind(['127.0.0.1', 0]);
+        sock.listen();
+        await sock.ready();
+        return () => sock.ready();
+      },
+    ],
+    [
+      'a process that has ended',
+      async () =>
+        (
+          (process) => () =>
+            process.wait()
+        )(await ended()),
+    ],
+    [
+      'what a process that has ended has said',
+      async () =>
+        (
+          (process) => () =>
+            process.communicate()
+        )(await ended()),
+    ],
   ];
 
   test.each(steps)('lets others have their turns, and can be cancelled: %s', (_, prepare) =>
     run(async () => {
-      const step = prepare();
+      const step = await prepare();
       let done = 0;
       const task = await spawn(async () => {
         while (done < 20_000) await step(done++);
