@@ -19,7 +19,7 @@ import { Runs } from './kernel/runs.ts';
 import type { TaskList } from './kernel/tasklist.ts';
 import type { MonitorOptions } from './monitor/monitor.ts';
 import { makeReachable } from './monitor/reachable.ts';
-import { Task } from './task.ts';
+import { type spawn, Task } from './task.ts';
 
 export type { Logger } from './base/logger.ts';
 export type { Clock } from './kernel/clock.ts';
@@ -111,6 +111,12 @@ export class Kernel implements AsyncDisposable {
   run(options: KernelRunOptions): Promise<void>;
   /** A main task, with options: `kernel.run({ shutdown: true }, main)`. */
   run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  /** A new task, which takes its first turn in the next run: `const task = await kernel.run(spawn, fn, ...args)`. */
+  run<A extends unknown[], T>(
+    starter: typeof spawn,
+    fn: Callable<A, T>,
+    ...args: A
+  ): Promise<Task<Awaited<T>>>;
   /** With something that runs functions elsewhere: `kernel.run(runInThread, fn, ...args)`. */
   run<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**

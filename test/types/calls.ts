@@ -86,6 +86,9 @@ export async function running() {
 
   const kernel = new Kernel({ stacks: true });
   expectTypeOf(kernel.run(add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(kernel.run(spawn, add, 1, 2)).resolves.toEqualTypeOf<Task<number>>();
+  // @ts-expect-error: the second number is missing
+  void kernel.run(spawn, add, 1);
   expectTypeOf(kernel.run()).resolves.toEqualTypeOf<void>();
   expectTypeOf(kernel.run({ shutdown: true })).resolves.toEqualTypeOf<void>();
   expectTypeOf(kernel.run({ shutdown: true }, plain, 'x')).resolves.toEqualTypeOf<number>();
