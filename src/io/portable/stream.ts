@@ -10,6 +10,7 @@
 import { Buffer } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
 import { closedError, systemError } from '../system.ts';
+import { discard, draft } from './drafts.ts';
 import { peeks } from './handle.ts';
 
 /** How much Node is given at a time. What it has not passed on when a send is cancelled is on its way all the same. */
@@ -135,7 +136,7 @@ export class Output {
   constructor(stream: Writable, onWritable: () => void) {
     this.#stream = stream;
     this.#onWritable = onWritable;
-    this.#prompt = 'setNoDelay' in stream;
+    this.#prompt = stream instanceof process.getBuiltinModule('node:net').Socket;
     stream.on('error', onWritable);
     stream.on('close', onWritable);
   }
@@ -169,14 +170,15 @@ export class Output {
     if (this.#busy) return null;
     const length = Math.min(data.length - offset, CHUNK);
     if (length === 0) return 0;
-    // A copy: the caller may use its memory again as soon as this returns, and Node may not be done with it then.
-    const chunk = Buffer.allocUnsafe(length);
-    chunk.set(length === data.length ? data : data.subarray(offset, offset + length));
+    const chunk = draft(data, offset, length);
     if (this.#prompt) {
       // As a rule the system has taken it already, and then a callback would only cost time. If not, the one of an
       // empty piece behind it tells.
       stream.write(chunk);
-      if (stream.writableLength === 0) return length;
+      if (stream.writableLength === 0) {
+        discard(chunk);
+        return length;
+      }
       this.#busy = true;
       stream.write(EMPTY, this.#onWritten);
     } else {
