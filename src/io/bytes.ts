@@ -65,8 +65,7 @@ export class ByteQueue {
       this.#length -= limit;
       const begin = this.#at;
       this.#at += limit;
-      // A copy: whoever keeps a few bytes must not keep the chunk they came in.
-      return Buffer.from(first.subarray(begin, this.#at));
+      return partOf(first, begin, this.#at);
     }
     const target = Buffer.allocUnsafe(limit);
     this.takeInto(target);
@@ -128,7 +127,7 @@ export class ByteQueue {
     if (this.#searched <= this.#head) {
       const end = first.indexOf(NEWLINE, this.#at) + 1;
       if (end > 0) {
-        const line = Buffer.from(first.subarray(this.#at, end));
+        const line = partOf(first, this.#at, end);
         this.#length -= line.length;
         this.#at = end;
         if (end === first.length) this.#drop();
@@ -168,6 +167,15 @@ export class ByteQueue {
     }
     return null;
   }
+}
+
+/**
+ * Some bytes of a chunk, of which they are nobody else's. Whoever keeps them must not keep much more than that: a copy, unless
+ * the chunk is no larger than the pool of Node's that the copy would be made in.
+ */
+function partOf(chunk: Buffer, begin: number, end: number): Buffer {
+  const bytes = chunk.subarray(begin, end);
+  return chunk.length <= Buffer.poolSize ? bytes : Buffer.from(bytes);
 }
 
 /** Chunks that lie one behind the other in the same memory, as one; null if they do not. */
