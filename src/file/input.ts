@@ -3,6 +3,7 @@
  * wants is there, asks for more if not, and takes it when it is; what it has only looked at stays.
  */
 
+import { largeBuffer } from '../base/ballast.ts';
 import { ByteQueue } from '../io/bytes.ts';
 import type { Device, Step } from './device.ts';
 
@@ -121,9 +122,8 @@ export class ByteInput implements Input<Buffer> {
 
   /** A fresh one each time, since parts of it are handed out; but what is read as a whole shall lie in one piece. */
   #block(size: number, wanted: number, left: number): Buffer {
-    if (wanted !== Number.POSITIVE_INFINITY || left > WHOLE) return Buffer.allocUnsafeSlow(size);
-    if (this.#rest === null || this.#rest.length < size)
-      this.#rest = Buffer.allocUnsafeSlow(Math.max(size, left + 1));
+    if (wanted !== Number.POSITIVE_INFINITY || left > WHOLE) return largeBuffer(size);
+    if (this.#rest === null || this.#rest.length < size) this.#rest = largeBuffer(Math.max(size, left + 1));
     return this.#rest.subarray(0, size);
   }
 

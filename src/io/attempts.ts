@@ -4,6 +4,7 @@
  */
 
 import { Buffer } from 'node:buffer';
+import { largeBuffer } from '../base/ballast.ts';
 import { describe, isIterable } from '../base/callable.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Ancillary, Handle, Message } from './driver.ts';
@@ -98,7 +99,7 @@ export const tryRecvmsg = (
   ancillarySize: number,
   flags: number,
 ): [Buffer, Ancillary<Buffer>[], number, Address | null] | null => {
-  const area = Buffer.allocUnsafeSlow(size);
+  const area = largeBuffer(size);
   const message = handle.recvmsg([area], ancillarySize, flags);
   if (message === null) return null;
   const [n, ancillary, outcome, address] = message;
@@ -112,7 +113,7 @@ export const tryRecvmsgInto = (
   flags: number,
 ): Message | null => {
   if (targets.length <= MOST_BUFFERS) return handle.recvmsg(targets, ancillarySize, flags);
-  const area = Buffer.allocUnsafeSlow(targets.reduce((sum, { length }) => sum + length, 0));
+  const area = largeBuffer(targets.reduce((sum, { length }) => sum + length, 0));
   const message = handle.recvmsg([area], ancillarySize, flags);
   if (message !== null) scatter(area.subarray(0, Math.min(message[0], area.length)), targets);
   return message;

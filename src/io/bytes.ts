@@ -6,6 +6,7 @@
  * of a hundred. And the chunks that have been read leave the list in batches, however long it gets.
  */
 import { Buffer } from 'node:buffer';
+import { weigh } from '../base/ballast.ts';
 
 const NEWLINE = 10;
 const EMPTY = Buffer.alloc(0);
@@ -67,6 +68,7 @@ export class ByteQueue {
       this.#at += limit;
       return partOf(first, begin, this.#at);
     }
+    weigh(limit);
     const target = Buffer.allocUnsafe(limit);
     this.takeInto(target);
     return target;

@@ -3,6 +3,7 @@
  * Each of them holds up the whole thread.
  */
 
+import { weigh } from '../../base/ballast.ts';
 import type { BlockingFile } from '../driver.ts';
 
 /** What one crosses to another thread as. */
@@ -31,6 +32,7 @@ export class BlockingDescriptor implements BlockingFile {
   }
 
   read(maxbytes: number): Buffer {
+    weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
     return area.subarray(0, fs().readSync(this.#fd, area, 0, maxbytes, null));
   }

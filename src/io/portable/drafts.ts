@@ -7,6 +7,7 @@
  */
 
 import { Buffer } from 'node:buffer';
+import { largeBuffer } from '../../base/ballast.ts';
 
 /** Pieces up to this size are cut from Node's own pool, which costs less. */
 const SMALL = 1024;
@@ -25,7 +26,7 @@ export function draft(data: Uint8Array, offset: number, length: number): Buffer 
 
 function place(length: number): Buffer {
   if (area.length - used < length) {
-    area = Buffer.allocUnsafeSlow(SIZE);
+    area = largeBuffer(SIZE);
     used = 0;
   }
   newest = area.subarray(used, used + length);

@@ -3,6 +3,7 @@
  * slow and which is always "ready", and on the portable driver devices.
  */
 
+import { largeBuffer } from '../../base/ballast.ts';
 import type { BlockingFile, Direction } from '../driver.ts';
 import { systemError } from '../system.ts';
 import { BlockingDescriptor } from './blocking.ts';
@@ -57,7 +58,7 @@ export class FileDescriptorHandle extends NoSocketHandle {
       return EMPTY;
     }
     this.#reading = true;
-    const area = Buffer.allocUnsafeSlow(Math.min(maxbytes, CHUNK));
+    const area = largeBuffer(Math.min(maxbytes, CHUNK));
     fs().read(this.#fd, area, 0, area.length, null, (error, n) => {
       this.#reading = false;
       if (error !== null) this.#readError = error;

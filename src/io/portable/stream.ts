@@ -9,6 +9,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
+import { weigh } from '../../base/ballast.ts';
 import { closedError, systemError } from '../system.ts';
 import { discard, draft } from './drafts.ts';
 import { peeks } from './handle.ts';
@@ -57,6 +58,7 @@ export class Input {
   }
 
   readonly #onData = (data: Buffer | string): void => {
+    weigh(data.length);
     const chunk =
       typeof data === 'string' ? Buffer.from(data, this.#stream.readableEncoding ?? 'utf8') : data;
     if (this.#first === null) this.#first = chunk;

@@ -3,6 +3,7 @@
  * tasks. Each of them holds up the whole thread.
  */
 
+import { weigh } from '../../base/ballast.ts';
 import type { BlockingFile, BlockingSocket } from '../driver.ts';
 import { systemError } from '../system.ts';
 import { addonIn, loadAddon, type Posix } from './addon.ts';
@@ -42,6 +43,7 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
   }
 
   recv(maxbytes: number, flags = 0): Buffer {
+    weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
     const n = this.#posix.recv(this.#fd, area, 0, maxbytes, flags);
     return area.subarray(0, this.#checked(n, 'recv'));
@@ -61,6 +63,7 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
   }
 
   read(maxbytes: number): Buffer {
+    weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
     return area.subarray(0, this.#checked(this.#posix.read(this.#fd, area, 0, maxbytes), 'read'));
   }

@@ -9,6 +9,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket as NetSocket } from 'node:net';
 import { constants as os } from 'node:os';
+import { largeBuffer } from '../../base/ballast.ts';
 import type { Address, Endpoint } from '../address.ts';
 import { tryRecv } from '../attempts.ts';
 import {
@@ -151,7 +152,7 @@ export class PosixHandle implements Handle, Watched {
   }
 
   private receiveStraight(room: number, flags: number): Buffer | null {
-    const area = Buffer.allocUnsafeSlow(room);
+    const area = largeBuffer(room);
     const n = this.receiveInto(area, flags);
     if (n === null) return null;
     this.#bulk = n >= LARGE;
@@ -216,7 +217,7 @@ export class PosixHandle implements Handle, Watched {
   }
 
   private recvLarge(maxbytes: number, flags: number): Buffer | null {
-    const area = Buffer.allocUnsafeSlow(maxbytes);
+    const area = largeBuffer(maxbytes);
     const n = this.posix.recv(this.fd, area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recv');
     return area.subarray(0, Math.min(n, maxbytes));
@@ -241,7 +242,7 @@ export class PosixHandle implements Handle, Watched {
     const again = this.again(maxbytes, flags);
     if (again !== null) return [again, null];
     const { scratch } = this.home;
-    const large = maxbytes > AREA ? Buffer.allocUnsafeSlow(maxbytes) : null;
+    const large = maxbytes > AREA ? largeBuffer(maxbytes) : null;
     const n = this.posix.recvfrom(this.fd, large ?? scratch.area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recvfrom');
     const length = Math.min(n, maxbytes);

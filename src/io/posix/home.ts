@@ -3,6 +3,7 @@
  */
 
 import { Buffer } from 'node:buffer';
+import { weigh } from '../../base/ballast.ts';
 import type { Posix } from './addon.ts';
 import type { PosixHandle } from './handle.ts';
 import type { Inbox } from './inbox.ts';
@@ -39,6 +40,7 @@ export class Scratch {
 
   /** The first bytes, as a Buffer of their own. */
   copy(length: number): Buffer {
+    if (length > VIEWED) weigh(length);
     const copy = Buffer.allocUnsafe(length);
     copy.set(length <= VIEWED ? this.#view(length) : this.area.subarray(0, length));
     return copy;

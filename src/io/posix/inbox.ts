@@ -6,6 +6,7 @@
  */
 
 import { Buffer } from 'node:buffer';
+import { largeBuffer } from '../../base/ballast.ts';
 import type { Posix } from './addon.ts';
 import type { PosixHandle } from './handle.ts';
 import type { Scratch } from './home.ts';
@@ -62,7 +63,7 @@ export class Inbox {
     }
     // A long one says nothing about the pool; a small one found it used up.
     if (length <= SMALL) {
-      this.#pool = Buffer.allocUnsafeSlow(Buffer.poolSize);
+      this.#pool = largeBuffer(Buffer.poolSize);
       this.#used = 0;
     }
     return this.#scratch.copy(length);
