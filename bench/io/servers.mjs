@@ -50,6 +50,12 @@ function readPieces(connection) {
   });
 }
 
+/** What a program has in its heap, apart from what comes and goes. */
+globalThis.objects = Array.from({ length: protocol === 'sink' ? Number(args[1]) : 0 }, (_, i) => ({
+  i,
+  near: [i],
+}));
+
 function listen(server) {
   server.listen(0, '127.0.0.1', 1024, () => console.log(server.address().port));
 }
