@@ -8,6 +8,7 @@ import { largeBuffer } from '../base/ballast.ts';
 import { describe, isIterable } from '../base/callable.ts';
 import type { Address, Endpoint } from './address.ts';
 import type { Ancillary, Handle, Message } from './driver.ts';
+import { filled } from './filled.ts';
 import { closedError } from './system.ts';
 
 /** What is sent as bytes: a string as UTF-8, anything else as the memory it stands for. */
@@ -103,7 +104,7 @@ export const tryRecvmsg = (
   const message = handle.recvmsg([area], ancillarySize, flags);
   if (message === null) return null;
   const [n, ancillary, outcome, address] = message;
-  return [area.subarray(0, Math.min(n, size)), ancillary, outcome, address];
+  return [filled(area, Math.min(n, size)), ancillary, outcome, address];
 };
 
 export const tryRecvmsgInto = (

@@ -193,6 +193,26 @@ on('posix', 'Unix sockets', () => {
       await b.close();
     }));
 
+  test('a small message keeps no room for a large one', () =>
+    run(async () => {
+      const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
+      const room = 1_000_000;
+      const receivers = [
+        () => b.recv(room),
+        async () => (await b.recvfrom(room))[0],
+        async () => (await b.recvmsg(room))[0],
+        () => b.blocking((sock) => sock.recv(room)),
+      ];
+      for (const receive of receivers) {
+        await a.send('a few bytes');
+        const data = await receive();
+        expect(String(data)).toBe('a few bytes');
+        expect(data.buffer.byteLength).toBeLessThan(room / 10);
+      }
+      await a.close();
+      await b.close();
+    }));
+
   test('what is no message is refused at the call', () =>
     run(async () => {
       const [a, b] = socketpair();

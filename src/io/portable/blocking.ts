@@ -5,6 +5,7 @@
 
 import { weigh } from '../../base/ballast.ts';
 import type { BlockingFile } from '../driver.ts';
+import { filled } from '../filled.ts';
 
 /** What one crosses to another thread as. */
 interface DescriptorHandle {
@@ -34,7 +35,7 @@ export class BlockingDescriptor implements BlockingFile {
   read(maxbytes: number): Buffer {
     weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
-    return area.subarray(0, fs().readSync(this.#fd, area, 0, maxbytes, null));
+    return filled(area, fs().readSync(this.#fd, area, 0, maxbytes, null));
   }
 
   write(data: string | Uint8Array): number {

@@ -5,6 +5,7 @@
 
 import { largeBuffer } from '../../base/ballast.ts';
 import type { BlockingFile, Direction } from '../driver.ts';
+import { filled } from '../filled.ts';
 import { systemError } from '../system.ts';
 import { BlockingDescriptor } from './blocking.ts';
 import { NoSocketHandle } from './no-socket.ts';
@@ -63,7 +64,7 @@ export class FileDescriptorHandle extends NoSocketHandle {
       this.#reading = false;
       if (error !== null) this.#readError = error;
       else if (n === 0) this.#ended = true;
-      else this.#read = n < area.length / 2 ? Buffer.from(area.subarray(0, n)) : area.subarray(0, n);
+      else this.#read = filled(area, n);
       this.#afterwards();
       this.reader.ready();
     });

@@ -5,6 +5,7 @@
 
 import { weigh } from '../../base/ballast.ts';
 import type { BlockingFile, BlockingSocket } from '../driver.ts';
+import { filled } from '../filled.ts';
 import { systemError } from '../system.ts';
 import { addonIn, loadAddon, type Posix } from './addon.ts';
 
@@ -46,7 +47,7 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
     weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
     const n = this.#posix.recv(this.#fd, area, 0, maxbytes, flags);
-    return area.subarray(0, this.#checked(n, 'recv'));
+    return filled(area, this.#checked(n, 'recv'));
   }
 
   send(data: string | Uint8Array, flags = 0): number {
@@ -65,7 +66,7 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
   read(maxbytes: number): Buffer {
     weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
-    return area.subarray(0, this.#checked(this.#posix.read(this.#fd, area, 0, maxbytes), 'read'));
+    return filled(area, this.#checked(this.#posix.read(this.#fd, area, 0, maxbytes), 'read'));
   }
 
   write(data: string | Uint8Array): number {

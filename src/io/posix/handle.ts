@@ -22,6 +22,7 @@ import {
   SOL_SOCKET,
 } from '../constants.ts';
 import type { Ancillary, BlockingFile, BlockingSocket, Direction, Handle, Message } from '../driver.ts';
+import { filled } from '../filled.ts';
 import { Slot } from '../slot.ts';
 import { closedError, notTls, systemError } from '../system.ts';
 import type { Posix } from './addon.ts';
@@ -156,9 +157,7 @@ export class PosixHandle implements Handle, Watched {
     const n = this.receiveInto(area, flags);
     if (n === null) return null;
     this.#bulk = n >= LARGE;
-    const data = area.subarray(0, n);
-    // Who keeps a small piece must not keep room for a large one.
-    return this.#bulk ? data : Buffer.from(data);
+    return filled(area, n);
   }
 
   protected receive(maxbytes: number, flags: number): Buffer | null {
@@ -220,7 +219,7 @@ export class PosixHandle implements Handle, Watched {
     const area = largeBuffer(maxbytes);
     const n = this.posix.recv(this.fd, area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recv');
-    return area.subarray(0, Math.min(n, maxbytes));
+    return filled(area, Math.min(n, maxbytes));
   }
 
   recvInto(target: Uint8Array, flags: number): number | null {
@@ -246,7 +245,7 @@ export class PosixHandle implements Handle, Watched {
     const n = this.posix.recvfrom(this.fd, large ?? scratch.area, 0, maxbytes, flags);
     if (n < 0) return this.cannotRead(n, 'recvfrom');
     const length = Math.min(n, maxbytes);
-    return [large?.subarray(0, length) ?? scratch.copy(length), this.lastAddress()];
+    return [large === null ? scratch.copy(length) : filled(large, length), this.lastAddress()];
   }
 
   recvfromInto(target: Uint8Array, flags: number): [bytes: number, address: Address | null] | null {
