@@ -60,7 +60,8 @@ export class TlsHandle extends PortableHandle {
     this.#local = known(() => plain.getsockname());
     this.#remote = known(() => plain.getpeername());
     const raw = plain.surrender();
-    if (received.length > 0) raw.unshift(received);
+    // Behind the end there is no putting back, and no handshake either.
+    if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
     this.#handshake = new Handshake(raw, side, {
       secured: this.#onSecure,
       failed: (error) => this.#fail(error),

@@ -51,6 +51,8 @@ export class Handshake {
       this.#timer = setTimeout(this.#onTimeout, side.limit * 1000);
       this.#timer.unref();
     }
+    // Node tells of an end once only, and of this one it has told whoever read before.
+    if (raw.readableEnded || raw.destroyed) process.nextTick(this.#onGone);
   }
 
   #call(raw: NetSocket): TLSSocket {
@@ -106,6 +108,10 @@ export class Handshake {
   readonly #onSecure = (): void => {
     this.stop();
     this.#listener.secured();
+  };
+
+  readonly #onGone = (): void => {
+    this.#listener.failed(connectionError(systemError('ECONNRESET', 'handshake'), this.peer));
   };
 
   readonly #onTimeout = (): void => {

@@ -10,7 +10,7 @@ import { describe } from '../base/callable.ts';
 import { comesOutHere } from '../base/stack.ts';
 import { NotSupportedError } from '../errors.ts';
 import type { Address } from '../io/address.ts';
-import { SO_ACCEPTCONN, SOCK_STREAM, SOL_SOCKET } from '../io/constants.ts';
+import { MSG_PEEK, SO_ACCEPTCONN, SOCK_STREAM, SOL_SOCKET } from '../io/constants.ts';
 import type { Handle } from '../io/driver.ts';
 import type { NodeSocket } from '../io/handles.ts';
 import { Socket } from '../io/socket.ts';
@@ -310,6 +310,20 @@ function isConnected(sock: Socket): boolean {
     return true;
   } catch (error) {
     if ((error as SystemError).code !== 'ENOTCONN') throw error;
-    return false;
+    return hasBeenConnected(sock.readiness as Handle);
+  }
+}
+
+/**
+ * True of a connection that the other side has reset. What it sent before is still to be had, and must not be taken for something that
+ * has come over TLS.
+ */
+function hasBeenConnected(handle: Handle): boolean {
+  try {
+    return handle.recv(1, MSG_PEEK) !== null;
+  } catch (error) {
+    // swallows: nothing; the handshake fails with it. Of what never was connected Linux says EINVAL if it is a Unix socket.
+    const { code } = error as SystemError;
+    return code !== 'ENOTCONN' && code !== 'EINVAL';
   }
 }

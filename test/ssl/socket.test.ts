@@ -1,12 +1,14 @@
 // Putting TLS on a socket, on each driver.
 
+import { once } from 'node:events';
 import { openConnection, run, sleep, spawn } from 'curio';
+import type { Socket } from 'curio/io';
 import { createConnection, socket } from 'curio/socket';
 import { createDefaultContext, SSLContext, SSLError } from 'curio/ssl';
 import { describe, expect, test } from 'vitest';
-import { connectedPair, onEachDriver } from '../kit/drivers.ts';
+import { connectedPair, listener, onEachDriver } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
-import { answers, clientContext, echo, nodePlain, serverContext, tlsServer } from '../kit/tls.ts';
+import { answers, clientContext, echo, nodePlain, nodeServer, serverContext, tlsServer } from '../kit/tls.ts';
 import { thrownBy } from '../kit/virtual.ts';
 
 /** For runs in which handshakes are meant to fail. */
@@ -168,6 +170,59 @@ onEachDriver('TLS', (_driver) => {
         );
         await client.wait();
       }));
+
+    test.each([true, false])(
+      'does not give out as a message what a client sent before it reset the connection (handshake: %s)',
+      (doHandshakeOnConnect) =>
+        run(quiet(), async () => {
+          const [listening, [, port]] = (await listener()) as [Socket, [string, number]];
+          const client = await nodePlain(port);
+          const [peer] = await listening.accept();
+          await listening.close();
+          client.write('DELETE EVERYTHING\n');
+          client.resetAndDestroy();
+          if (!client.closed) await once(client, 'close');
+          const options = { serverSide: true, doHandshakeOnConnect };
+          const wrapped = serverContext().wrapSocket(peer, options);
+          const receiving = doHandshakeOnConnect ? wrapped : wrapped.then((sock) => sock.recv(100));
+          expect(await thrownBy(receiving)).toBeInstanceOf(SSLError);
+          await peer.close();
+        }),
+    );
+
+    test('does not give out as a message what a server sent before it reset the connection', () =>
+      run(quiet(), async () => {
+        const port = await nodeServer((sock) => {
+          sock.write('220 ready\n250 password accepted\n');
+          sock.once('data', () => sock.resetAndDestroy());
+        });
+        await using plain = await createConnection(['127.0.0.1', port]);
+        expect(String(await plain.recv(10))).toBe('220 ready\n');
+        await plain.sendall('STARTTLS\n');
+        // By now the reset is there too.
+        await sleep(0.05);
+        const wrapped = clientContext().wrapSocket(plain, { serverHostname: 'localhost' });
+        expect(await thrownBy(wrapped)).toBeInstanceOf(SSLError);
+      }));
+
+    test.each(['end', 'resetAndDestroy'] as const)('fails on a connection that is over: %s', (over) =>
+      run(quiet(), async () => {
+        const [listening, [, port]] = (await listener()) as [Socket, [string, number]];
+        const client = await nodePlain(port);
+        const [peer] = await listening.accept();
+        await listening.close();
+        client.write('STARTTLS\n');
+        expect(String(await peer.recv(9))).toBe('STARTTLS\n');
+        client[over]();
+        // By now that is known here, read ahead or not.
+        await sleep(0.05);
+        expect(await thrownBy(serverContext().wrapSocket(peer, { serverSide: true }))).toMatchObject({
+          name: 'SSLError',
+          message: 'TLS failed: the client closed the connection in the middle of the handshake.',
+        });
+        client.destroy();
+      }),
+    );
 
     test('works inside TLS', () =>
       run(async () => {

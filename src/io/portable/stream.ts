@@ -113,7 +113,8 @@ export class Input {
     stream.off('data', this.#onData);
     stream.off('end', this.#onEnd);
     stream.pause();
-    for (const chunk of [this.#second, this.#first]) if (chunk !== null) stream.unshift(chunk);
+    if (!this.#ended)
+      for (const chunk of [this.#second, this.#first]) if (chunk !== null) stream.unshift(chunk);
     this.#first = this.#second = null;
     this.#stopped = false;
   }
