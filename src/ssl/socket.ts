@@ -14,12 +14,13 @@ import { MSG_PEEK, SO_ACCEPTCONN, SOCK_STREAM, SOL_SOCKET } from '../io/constant
 import type { Handle } from '../io/driver.ts';
 import type { NodeSocket } from '../io/handles.ts';
 import { Socket } from '../io/socket.ts';
-import { closedError, type SystemError, systemError } from '../io/system.ts';
+import { closedError, type SystemError } from '../io/system.ts';
 import { enterComposite, fail, pass, refused } from '../traps.ts';
 import type { SSLContext } from './context.ts';
 import { TlsHandle } from './handle.ts';
 import type { Side } from './handshake.ts';
 import { type Context, checkAlpn } from './terms.ts';
+import { notConnected, unsecured } from './unsecured.ts';
 
 /** What TLS can be put on. */
 export type Wrappable = Socket | number | NodeSocket;
@@ -65,7 +66,7 @@ export class SSLSocket extends Socket {
    * speaks TLS
    */
   constructor(plain: Handle, plan: Plan, received: Buffer | null) {
-    super(plain);
+    super(received === null ? unsecured(plain) : plain);
     this.#plan = plan;
     this.#context = plan.context;
     if (received !== null) this.#begin(plain, received);
@@ -132,7 +133,10 @@ export class SSLSocket extends Socket {
     if (this.#tls !== null) return super.doHandshake();
     const task = enterComposite('Socket.doHandshake()');
     if (task === null) return refused('Socket.doHandshake()');
-    return fail(task, (this.readiness as Handle).closed ? closedError('handshake') : notConnected());
+    return fail(
+      task,
+      (this.readiness as Handle).closed ? closedError('handshake') : notConnected('handshake'),
+    );
   }
 
   /** @internal What the handshake has failed with. */
@@ -154,7 +158,7 @@ export class SSLSocket extends Socket {
   getpeercert(binaryForm?: false): PeerCertificate | null;
   getpeercert(binaryForm: true): Buffer | null;
   getpeercert(binaryForm = false): PeerCertificate | Buffer | null {
-    if (!this.#tls?.secure || this.#tls.closed) throw notConnected();
+    if (!this.#tls?.secure || this.#tls.closed) throw notConnected('handshake');
     const certificate = this.#tls.socket.getPeerCertificate();
     if (!certificate?.raw) return null;
     return binaryForm ? certificate.raw : certificate;
@@ -201,13 +205,6 @@ export class SSLSocket extends Socket {
   override toString(): string {
     return super.toString().replace('Socket(', 'SSLSocket(');
   }
-}
-
-function notConnected(): SystemError {
-  const error = systemError('ENOTCONN', 'handshake');
-  error.message +=
-    ': there is no TLS connection yet, or no more; a server shakes hands with its first read or write, or with await sock.doHandshake()';
-  return error;
 }
 
 function keyBits(cipher: string): number {

@@ -3,10 +3,11 @@
 import { once } from 'node:events';
 import { openConnection, run, sleep, spawn } from 'curio';
 import type { Socket } from 'curio/io';
-import { createConnection, socket } from 'curio/socket';
+import { createConnection, MSG_PEEK, SHUT_WR, socket } from 'curio/socket';
 import { createDefaultContext, SSLContext, SSLError } from 'curio/ssl';
+import { readWait } from 'curio/traps';
 import { describe, expect, test } from 'vitest';
-import { connectedPair, listener, onEachDriver } from '../kit/drivers.ts';
+import { connectedPair, drain, listener, onEachDriver } from '../kit/drivers.ts';
 import { recorder } from '../kit/recorder.ts';
 import { answers, clientContext, echo, nodePlain, nodeServer, serverContext, tlsServer } from '../kit/tls.ts';
 import { thrownBy } from '../kit/virtual.ts';
@@ -59,6 +60,57 @@ onEachDriver('TLS', (_driver) => {
         await using refused = await clientContext().wrapSocket(socket(), options);
         await server.cancel();
         expect(await refused.connectEx(['127.0.0.1', port])).toBeGreaterThan(0);
+      }));
+
+    test('on a socket that is not connected yet sends nothing in the clear, and gives out nothing that has come so', () =>
+      run(async () => {
+        const [listening, address] = await listener();
+        await using plain = socket();
+        await using sock = await clientContext().wrapSocket(plain, { serverHostname: 'localhost' });
+        const stream = sock.asStream();
+        // Connected behind its back, or by a connect() that was given up.
+        await plain.connect(address);
+        await using peer = (await listening.accept())[0];
+        await listening.close();
+        await peer.sendall('220 ready');
+        await readWait(plain);
+        const operations = [
+          () => sock.send('secret'),
+          () => sock.sendall('secret'),
+          () => sock.sendto('secret', address),
+          () => stream.write('secret'),
+          () => sock.recv(100),
+          () => sock.recvInto(Buffer.alloc(100)),
+          () => sock.recvfrom(100),
+          () => sock.recvfromInto(Buffer.alloc(100)),
+          () => sock.recv(100, MSG_PEEK),
+          () => stream.read(),
+          () => sock.makefile('rb').readline(),
+        ];
+        for (const operation of operations) {
+          expect(await thrownBy(operation()), String(operation)).toMatchObject({
+            code: 'ENOTCONN',
+            message: expect.stringContaining('there is no TLS connection yet'),
+          });
+        }
+        await plain.shutdown(SHUT_WR);
+        expect(await drain(peer)).toHaveLength(0);
+        await plain.close();
+        expect(await thrownBy(sock.recv(100))).toMatchObject({ code: 'EBADF' });
+      }));
+
+    test('sends nothing in the clear after a connect that was given up and has come about', () =>
+      run(async () => {
+        const [listening, address] = await listener();
+        const sock = await clientContext().wrapSocket(socket(), { serverHostname: 'localhost' });
+        const connecting = await spawn(() => sock.connect(address));
+        await sleep(0);
+        await connecting.cancel();
+        await using peer = (await listening.accept())[0];
+        await listening.close();
+        expect(await thrownBy(sock.sendall('secret'))).toMatchObject({ code: 'ENOTCONN' });
+        await sock.close();
+        expect(await drain(peer)).toHaveLength(0);
       }));
 
     test('on a listening socket gives clients that speak TLS', () =>
