@@ -88,6 +88,13 @@ export class TaskGroup<T = unknown> implements AsyncDisposable, AsyncIterable<Ta
     fn: Callable<A, U>,
     ...args: A
   ): Promise<Task<Awaited<U>>>;
+  /** With options, and something that runs functions elsewhere: `group.spawn({ name: 'sum' }, runInThread, fn, ...args)`. Does not block. */
+  spawn<A extends unknown[], U>(
+    options: SpawnOptions,
+    runner: Runner<A, U>,
+    fn: Callable<A, U>,
+    ...args: A
+  ): Promise<Task<Awaited<U>>>;
   /** With something that runs functions elsewhere: `group.spawn(runInThread, fn, ...args)`. Does not block. */
   spawn<A extends unknown[], U extends T | PromiseLike<T>>(
     runner: Runner<A, U>,

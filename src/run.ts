@@ -111,6 +111,13 @@ export class Kernel implements AsyncDisposable {
   run(options: KernelRunOptions): Promise<void>;
   /** A main task, with options: `kernel.run({ shutdown: true }, main)`. */
   run<A extends unknown[], T>(options: KernelRunOptions, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  /** With options, and something that runs functions elsewhere: `kernel.run({ shutdown: true }, runInThread, fn, ...args)`. */
+  run<A extends unknown[], T>(
+    options: KernelRunOptions,
+    runner: Runner<A, T>,
+    fn: Callable<A, T>,
+    ...args: A
+  ): Promise<Awaited<T>>;
   /** A new task, which takes its first turn in the next run: `const task = await kernel.run(spawn, fn, ...args)`. */
   run<A extends unknown[], T>(
     starter: typeof spawn,
@@ -249,6 +256,13 @@ function debuggerMaker(entry: Debugger): Maker {
 /** With options: `run({ stacks: true }, main)`. */
 export function run<A extends unknown[], T>(
   options: RunOptions,
+  fn: Callable<A, T>,
+  ...args: A
+): Promise<Awaited<T>>;
+/** With options, and something that runs functions elsewhere: `run({ stacks: true }, runInThread, fn, ...args)`. */
+export function run<A extends unknown[], T>(
+  options: RunOptions,
+  runner: Runner<A, T>,
   fn: Callable<A, T>,
   ...args: A
 ): Promise<Awaited<T>>;

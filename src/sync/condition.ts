@@ -2,7 +2,7 @@
  * Condition variables.
  */
 
-import { type Callable, callable, describe, isThenable } from '../base/callable.ts';
+import { type Callable, callable, describe, isThenable, type Runner } from '../base/callable.ts';
 import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import {
@@ -24,7 +24,7 @@ import {
   unshield,
   wakeSome,
 } from '../traps.ts';
-import type { Guard } from './guard.ts';
+import { type Guard, runHolding } from './guard.ts';
 import { Lock, RLock } from './lock.ts';
 
 /** What a predicate gives when it holds. */
@@ -76,13 +76,16 @@ export class Condition {
     return this.#lock.locked();
   }
 
+  /** With something that runs functions elsewhere: `condition.with(runInThread, fn, ...args)`. */
+  with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding the lock, and gives its result. Blocks as the lock, and as `fn` does.
    *
    * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
    */
-  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
-    return this.#lock.with(fn, ...args);
+  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  with(fn: unknown, ...args: unknown[]): Promise<unknown> {
+    return runHolding('Condition.with', this, fn, args);
   }
 
   /**

@@ -3,7 +3,7 @@
  * acquires, runs a function, and lets go.
  */
 
-import { type Callable, callable } from '../base/callable.ts';
+import { callable } from '../base/callable.ts';
 import { explained } from '../base/unbound.ts';
 import { enterComposite, handled, refused, type TaskRecord } from '../traps.ts';
 
@@ -56,15 +56,15 @@ export class Guard implements Disposable, AsyncDisposable {
 }
 
 /** What `with()` of locks and semaphores does; `who` is what it is called. */
-export function runHolding<A extends unknown[], T>(
+export function runHolding(
   who: string,
   lock: { acquire(): Promise<Guard> },
-  fn: Callable<A, T>,
-  args: A,
-): Promise<Awaited<T>> {
+  fn: unknown,
+  args: unknown[],
+): Promise<unknown> {
   const target = callable(fn, who);
   if (enterComposite(`${who}()`) === null) return refused(`${who}()`);
-  return handled(hold(lock, target, args)) as Promise<Awaited<T>>;
+  return handled(hold(lock, target, args));
 }
 
 async function hold(

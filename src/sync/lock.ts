@@ -2,7 +2,7 @@
  * Mutual exclusion: `Lock`, and `RLock`, which its owner may take again.
  */
 
-import type { Callable } from '../base/callable.ts';
+import type { Callable, Runner } from '../base/callable.ts';
 import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
 import { admit, callingTask, elsewhere, fail, pass, refused, type TaskRecord, title } from '../traps.ts';
@@ -81,13 +81,16 @@ export class Lock {
     return this.#permits.free === 0;
   }
 
+  /** With something that runs functions elsewhere: `lock.with(runInThread, fn, ...args)`. */
+  with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as
    * `fn` does.
    *
    * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
    */
-  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
+  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  with(fn: unknown, ...args: unknown[]): Promise<unknown> {
     return runHolding('Lock.with', this, fn, args);
   }
 
@@ -209,13 +212,16 @@ export class RLock {
     return this.#owner !== null;
   }
 
+  /** With something that runs functions elsewhere: `lock.with(runInThread, fn, ...args)`. */
+  with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as
    * `fn` does.
    *
    * **Cancellation:** the lock is not held afterwards, wherever it was interrupted.
    */
-  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
+  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  with(fn: unknown, ...args: unknown[]): Promise<unknown> {
     return runHolding('RLock.with', this, fn, args);
   }
 

@@ -2,7 +2,7 @@
  * Semaphores: a number of permits, bounded or not.
  */
 
-import { type Callable, describe } from '../base/callable.ts';
+import { type Callable, describe, type Runner } from '../base/callable.ts';
 import { Lineup } from '../base/lineup.ts';
 import { printedAsText } from '../base/printing.ts';
 import { RuntimeError } from '../errors.ts';
@@ -112,12 +112,15 @@ export class Semaphore {
     return this.#permits.free === 0;
   }
 
+  /** With something that runs functions elsewhere: `semaphore.with(runInThread, fn, ...args)`. */
+  with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding a permit, and gives its result. Blocks (`SEMA_ACQUIRE`) while there is none, and as `fn` does.
    *
    * **Cancellation:** the permit has been given back, wherever it was interrupted.
    */
-  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>> {
+  with<A extends unknown[], T>(fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
+  with(fn: unknown, ...args: unknown[]): Promise<unknown> {
     return runHolding('Semaphore.with', this, fn, args);
   }
 

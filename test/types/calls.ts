@@ -19,9 +19,11 @@ import {
   PriorityQueue,
   Queue,
   Result,
+  RLock,
   run,
   runInThread,
   runServer,
+  Semaphore,
   SignalEvent,
   SignalQueue,
   sleep,
@@ -67,7 +69,11 @@ export async function running() {
   expectTypeOf(run<[number, number], number>(add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(run(instantiateCoroutine(add, 1, 2))).resolves.toEqualTypeOf<number>();
   expectTypeOf(run(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(run({ stacks: true }, runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
   expectTypeOf(new Kernel().run(runInThread, plain, 'x')).resolves.toEqualTypeOf<number>();
+  expectTypeOf(
+    new Kernel().run({ shutdown: true }, runInThread, plain, 'x'),
+  ).resolves.toEqualTypeOf<number>();
 
   // @ts-expect-error a promise is not a function
   void run(add(1, 2));
@@ -198,6 +204,8 @@ export async function groups() {
   >();
   const group = new TaskGroup<number>();
   expectTypeOf(await group.spawn(add, 1, 2)).toEqualTypeOf<Task<number>>();
+  expectTypeOf(await group.spawn(runInThread, plain, 'x')).toEqualTypeOf<Task<number>>();
+  expectTypeOf(await group.spawn({ name: 'x' }, runInThread, plain, 'x')).toEqualTypeOf<Task<number>>();
   expectTypeOf(gather([() => either(true)])).resolves.toEqualTypeOf<[string | number]>();
   expectTypeOf(await new TaskGroup<string | number>().spawn(either, true)).toEqualTypeOf<
     Task<string | number>
@@ -234,10 +242,17 @@ export async function primitives() {
   const lock = new Lock();
   expectTypeOf(lock.acquire()).resolves.toEqualTypeOf<Guard>();
   expectTypeOf(lock.with(add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(lock.with(runInThread, add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(new RLock().with(runInThread, plain, 'x')).resolves.toEqualTypeOf<number>();
+  expectTypeOf(new Semaphore(2).with(runInThread, plain, 'x')).resolves.toEqualTypeOf<number>();
+  // @ts-expect-error an argument is missing
+  void lock.with(runInThread, add, 1);
   expectTypeOf<Guard>().toExtend<Disposable & AsyncDisposable>();
   // @ts-expect-error a promise is not a function
   void lock.with(add(1, 2));
   const condition = new Condition(lock);
+  expectTypeOf(condition.with(add, 1, 2)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(condition.with(runInThread, plain, 'x')).resolves.toEqualTypeOf<number>();
   await condition.waitFor(() => queue.size() > 0);
   expectTypeOf(condition.waitFor((): string | null => null)).resolves.toEqualTypeOf<string>();
 
