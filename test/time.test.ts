@@ -575,6 +575,53 @@ for (const asScope of [false, true]) {
   });
 }
 
+describe('clean-up that is interrupted', () => {
+  // By `await using`, which makes one error of what began the clean-up and what interrupts it.
+  async function work(failure?: Error) {
+    await using _ = { [Symbol.asyncDispose]: async () => void (await sleep(50)) };
+    if (failure !== undefined) throw failure;
+    await sleep(100);
+  }
+
+  test('by the timeout around it is ended by that one', () =>
+    virtually(async () => {
+      const late = (await thrownBy(timeoutAfter(3, () => timeoutAfter(1, work)))) as TaskTimeout;
+      expect(late).toBeInstanceOf(TaskTimeout);
+      expect(late.cause).toBeUndefined();
+      expect(await ignoreAfter({ timeoutResult: 'late' }, 3, () => timeoutAfter(1, work))).toBe('late');
+      expect(await clock()).toBe(6);
+    }));
+
+  test('by a cancellation is no crash', () =>
+    virtually(async () => {
+      const task = await spawn(() => timeoutAfter(1, work));
+      await sleep(2);
+      await task.cancel();
+      expect(task.exception).toBeInstanceOf(TaskCancelled);
+      expect(await clock()).toBe(2);
+    }));
+
+  test('leaves what had gone wrong before as the cause', () =>
+    virtually(async () => {
+      const failure = new Error('the disk is full');
+      const late = (await thrownBy(timeoutAfter(1, work, failure))) as TaskTimeout;
+      expect(late).toBeInstanceOf(TaskTimeout);
+      expect(late.cause).toBe(failure);
+    }));
+
+  test('but one that fails by itself has failed, after a timeout, too', () =>
+    virtually(async () => {
+      const closing = new Error('not closed');
+      const failing = async () => {
+        await using _ = { [Symbol.asyncDispose]: () => Promise.reject(closing) };
+        await sleep(100);
+      };
+      const both = (await thrownBy(timeoutAfter(1, failing))) as SuppressedError;
+      expect(both).toMatchObject({ name: 'SuppressedError', error: closing });
+      expect(both.suppressed).toBeInstanceOf(TaskTimeout);
+    }));
+});
+
 describe('nested timeouts', () => {
   test('UncaughtTimeoutError is neither a cancellation nor a timeout; its cause is', () =>
     virtually(async () => {

@@ -170,7 +170,10 @@ function stackText(error: unknown): string {
 
 function partsOf(error: unknown): unknown[] {
   try {
-    return error instanceof AggregateError ? [...error.errors] : [];
+    if (error instanceof AggregateError) return [...error.errors];
+    // Of a block with `using` and its clean-up. By name: where Node has no such class, compilers bring one.
+    const { name, error: last, suppressed } = error as SuppressedError;
+    return name === 'SuppressedError' ? [last, suppressed] : [];
   } catch {
     // swallows: what a getter of the user's throws.
     return [];

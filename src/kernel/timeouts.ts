@@ -11,6 +11,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 /** What errors are called that say that a signal was aborted: by Node, the browsers and most libraries; by axios. */
 const ABORTED: ReadonlySet<string> = new Set(['AbortError', 'CanceledError']);
+/** What a failure and that of the clean-up after it become, in a block with `using`. Where Node has no such class, compilers bring one. */
+const SUPPRESSED = 'SuppressedError';
 
 export class TimeoutFrame {
   /** The frame around this one. */
@@ -172,12 +174,14 @@ export function abortSignals(record: TaskRecord, exc: unknown): void {
 
 /**
  * What has been thrown. Node's own functions put the reason of an aborted signal into an AbortError; the reason is meant. Other
- * libraries make an error of theirs of it and drop the reason: then what is meant is the cancellation that still waits for the task.
+ * libraries make an error of theirs of it and drop the reason: then what is meant is the cancellation that still waits for the task. And
+ * `await using` wraps what interrupts its clean-up together with what had begun it.
  */
 export function carried(error: unknown, record: TaskRecord): unknown {
   try {
     // Where modules are loaded in a context of their own, Node's errors are of no class that is known there.
     const { name, cause } = error as Error;
+    if (name === SUPPRESSED) return superseded(error as SuppressedError, record);
     if (!ABORTED.has(name)) return error;
     if (cause instanceof CancelledError) return cause;
     return record.pending instanceof CancelledError && record.shield === 0 ? record.pending : error;
@@ -185,4 +189,16 @@ export function carried(error: unknown, record: TaskRecord): unknown {
     // swallows: nothing; what does not let itself be looked at carries nothing.
     return error;
   }
+}
+
+/**
+ * Clean-up that was interrupted. In a `finally` the interruption would come out alone, and it is what everybody around waits for; what had
+ * gone wrong before becomes its cause, if that was more than an interruption as well.
+ */
+function superseded(both: SuppressedError, record: TaskRecord): unknown {
+  const last = carried(both.error, record);
+  if (!(last instanceof CancelledError)) return both;
+  const first = carried(both.suppressed, record);
+  if (!(first instanceof CancelledError)) last.cause ??= first;
+  return last;
 }

@@ -122,6 +122,18 @@ describe('errorText()', () => {
     expect(text).toMatch(/Error: outer\n[\s\S]*Caused by: Error: inner\n/);
   });
 
+  test('shows what a block with `using` has failed with, and its clean-up', () => {
+    const both = Object.assign(new Error('An error was suppressed during disposal.'), {
+      name: 'SuppressedError',
+      error: new Error('not closed'),
+      suppressed: new Error('the disk is full'),
+    });
+    expect(errorText(both).match(/One of its errors: .*/g)).toEqual([
+      'One of its errors: Error: not closed',
+      'One of its errors: Error: the disk is full',
+    ]);
+  });
+
   test('never throws', () => {
     const nasty = () => {
       throw new Error('nasty');
