@@ -2,14 +2,14 @@
  * Pools of other people's.
  */
 
-import { type AnyFunction, type Callable, Coroutine, callable, describe } from '../base/callable.ts';
+import { type Callable, Coroutine, callable, describe } from '../base/callable.ts';
 import { abortable } from '../promise.ts';
 
 /** A pool of somebody else's, which runs functions somewhere and promises their results. */
 export interface Executor {
   /** @param context its signal is aborted when the task that waits is cancelled: work that has not begun need not begin */
   submit(
-    fn: (...args: never[]) => unknown,
+    fn: (...args: unknown[]) => unknown,
     args: readonly unknown[],
     context: { signal: AbortSignal },
   ): PromiseLike<unknown>;
@@ -37,8 +37,8 @@ export function runInExecutor<A extends unknown[], T>(
       `runInExecutor() wants an executor with submit(fn, args, { signal }), not ${describe(executor)}.`,
     );
   }
-  callable(fn, 'runInExecutor', 'executor, ');
-  const [work, list] = fn instanceof Coroutine ? [fn.fn as AnyFunction, fn.args] : [fn as AnyFunction, args];
+  const given = callable(fn, 'runInExecutor', 'executor, ');
+  const [work, list] = fn instanceof Coroutine ? [fn.fn, fn.args] : [given, args];
   return abortable((signal) => executor.submit(work, list, { signal }) as PromiseLike<T>) as Promise<
     Awaited<T>
   >;

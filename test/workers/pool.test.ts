@@ -5,6 +5,7 @@ import {
   blockInThread,
   CancelledError,
   EOFError,
+  type Executor,
   Kernel,
   NotSupportedError,
   run,
@@ -351,9 +352,7 @@ describe('a task whose call is over, and that has not had its turn since', () =>
 });
 
 describe('runInExecutor', () => {
-  const executor = {
-    submit: async (fn: (...args: never[]) => unknown, args: readonly unknown[]) => fn(...(args as never[])),
-  };
+  const executor: Executor = { submit: async (fn, args) => fn(...args) };
 
   test('gives what the executor gives, or throws what it throws', () =>
     run({ logger: silent }, async () => {
