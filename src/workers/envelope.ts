@@ -24,6 +24,8 @@ interface ErrorEnvelope {
   /** Of an AggregateError. */
   readonly errors?: readonly Envelope[];
   readonly properties: Readonly<Record<string, unknown>>;
+  /** Those of them that are errors. */
+  readonly parts?: Readonly<Record<string, Envelope>>;
   /** Which of them were Buffers. */
   readonly buffers?: readonly string[];
 }
@@ -49,6 +51,8 @@ function addClass(name: string, cls: ErrorClass): void {
 }
 
 for (const cls of builtIn) addClass(cls.name, cls);
+// From Node 24 on.
+if (typeof SuppressedError === 'function') addClass('SuppressedError', SuppressedError);
 for (const [name, cls] of Object.entries(curioErrors)) addClass(name, cls as ErrorClass);
 addClass('DOMException', DOMException as unknown as ErrorClass);
 
@@ -67,11 +71,14 @@ export function sealEnvelope(error: unknown, depth = 0): Envelope {
 
 function sealError(error: Error, depth: number): ErrorEnvelope {
   const properties: Record<string, unknown> = {};
+  const parts: Record<string, Envelope> = {};
   const buffers: string[] = [];
-  for (const key of [...Object.keys(error), ...accessors.filter((it) => it in error)]) {
+  for (const key of new Set([...Object.keys(error), ...hidden.filter((it) => it in error)])) {
     if (special.has(key)) continue;
     const value = (error as unknown as Record<string, unknown>)[key];
-    if (Buffer.isBuffer(value)) {
+    if (value instanceof Error) {
+      if (depth < DEEP) parts[key] = sealEnvelope(value, depth + 1);
+    } else if (Buffer.isBuffer(value)) {
       buffers.push(key);
       properties[key] = standingAlone(value);
     } else if (isCloneable(value)) properties[key] = value;
@@ -86,14 +93,15 @@ function sealError(error: Error, depth: number): ErrorEnvelope {
     ...(cause === undefined || depth >= DEEP ? {} : { cause: sealEnvelope(cause, depth + 1) }),
     ...(errors === null || depth >= DEEP ? {} : { errors: errors.map((it) => sealEnvelope(it, depth + 1)) }),
     properties,
+    ...(Object.keys(parts).length === 0 ? {} : { parts }),
     ...(buffers.length === 0 ? {} : { buffers }),
   };
 }
 
 const special = new Set(['name', 'message', 'stack', 'cause', 'errors', 'requestedBy']);
 
-/** What Curio's errors know besides, and do not show as properties of their own. */
-const accessors = ['clock', 'requestedAt'];
+/** What Curio's errors know besides, and do not show as properties of their own; and what a SuppressedError is made of. */
+const hidden = ['clock', 'requestedAt', 'error', 'suppressed'];
 
 function classesOf(error: Error): string[] {
   const names: string[] = [];
@@ -126,12 +134,13 @@ function cloneable(value: unknown): unknown {
 /** The error that was sealed, as near as can be. */
 export function openEnvelope(envelope: Envelope): unknown {
   if ('thrown' in envelope) return envelope.thrown;
-  const { classNames, name, message, stack, cause, errors, properties, buffers = [] } = envelope;
+  const { classNames, name, message, stack, cause, errors, properties, parts = {}, buffers = [] } = envelope;
   const error = construct(classNames, name, message, errors);
   if (cause !== undefined) define(error, 'cause', openEnvelope(cause));
   if (stack !== '') define(error, 'stack', readableStack(stack));
   if (error.name !== name) define(error, 'name', name);
   Object.assign(error, properties);
+  for (const [key, part] of Object.entries(parts)) Object.assign(error, { [key]: openEnvelope(part) });
   for (const key of buffers) Object.assign(error, { [key]: asBuffer(properties[key]) });
   return error;
 }
@@ -144,6 +153,7 @@ function construct(
 ): Error {
   const className = classNames.find((it) => classes.has(it) || errorsOfData.has(it)) ?? 'Error';
   if (className === 'AggregateError') return new AggregateError(errors.map(openEnvelope), message);
+  if (className === 'SuppressedError') return new SuppressedError(undefined, undefined, message);
   if (className === 'DOMException') return new DOMException(message, name);
   const ofData = errorsOfData.get(className);
   if (ofData !== undefined) return Object.setPrototypeOf(new Error(message), ofData.prototype as object);

@@ -20,6 +20,7 @@ import {
   sleep,
   spawn,
   spawnThread,
+  TaskCancelled,
   TaskGroup,
   TaskTimeout,
   TimeoutCancellationError,
@@ -204,6 +205,26 @@ describe('a timeout', () => {
       return '';
     });
     expect(got).toBe('TaskTimeout');
+  });
+});
+
+test('clean-up of a block that is cancelled is no crash', async () => {
+  await virtually(async () => {
+    const closing = new Event();
+    const thread = await spawnThread((ready: Event) => {
+      const slow = {
+        [Symbol.dispose]() {
+          AWAIT(ready.set());
+          AWAIT(sleep, 1000);
+        },
+      };
+      using _ = slow;
+      throw new Error('the disk is full');
+    }, closing);
+    await closing.wait();
+    await thread.cancel();
+    expect(thread.exception).toBeInstanceOf(TaskCancelled);
+    expect((thread.exception as TaskCancelled).cause).toMatchObject({ message: 'the disk is full' });
   });
 });
 

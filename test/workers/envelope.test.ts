@@ -80,6 +80,27 @@ describe('an error arrives', () => {
     expect(abort.name).toBe('AbortError');
   });
 
+  test('with the errors among its properties, in a circle too', () => {
+    const error = Object.assign(new Error('both failed'), { last: new EOFError('ended'), self: {} });
+    error.self = error;
+    const copy = arrived(error) as typeof error;
+    expect(copy.last).toBeInstanceOf(EOFError);
+    expect(copy.self).toMatchObject({ message: 'both failed', self: { last: { message: 'ended' } } });
+  });
+
+  test('as a SuppressedError, or as what a compiler makes one of', () => {
+    const parts = { error: new TaskTimeout('late'), suppressed: 'text' };
+    const made = [Object.assign(new Error('both'), { name: 'SuppressedError', ...parts })];
+    if (typeof SuppressedError === 'function')
+      made.push(new SuppressedError(parts.error, parts.suppressed, 'both') as never);
+    for (const both of made) {
+      const copy = arrived(both) as typeof both;
+      expect(copy.constructor).toBe(both.constructor);
+      expect(copy).toMatchObject({ name: 'SuppressedError', message: 'both', suppressed: 'text' });
+      expect(copy.error).toBeInstanceOf(TaskTimeout);
+    }
+  });
+
   test('also if its causes go round in a circle, or its getters throw', () => {
     const circle = new Error('round');
     circle.cause = circle;
