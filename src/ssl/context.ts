@@ -326,13 +326,16 @@ export class SSLContext implements Context {
         if (typeof context.terms === 'function') return done(null, context.terms(true).secureContext);
         done(new TypeError(`sniCallback gives an SSLContext or nothing, not ${describe(picked)}.`));
       };
+      // To Node nothing thrown is nothing wrong, and the client would be let in.
+      const fail = (error: unknown) =>
+        done(error instanceof Error ? error : new TypeError(`sniCallback has thrown ${describe(error)}.`));
       try {
         const picked = this.sniCallback?.(sock as SSLSocket, name, this);
         if (!isThenable(picked)) return finish(picked);
-        picked.then(finish, done).then(undefined, done);
+        picked.then(finish).then(undefined, fail);
       } catch (error) {
         // swallows: nothing; the handshake fails with it.
-        done(error as Error);
+        fail(error);
       }
     };
   }

@@ -179,6 +179,10 @@ onEachDriver('TLS', (_driver) => {
             throw new Error('sni broke later');
           },
           () => 5,
+          () => Promise.reject(),
+          () => {
+            throw null;
+          },
         ];
         for (const callback of callbacks) {
           context.sniCallback = callback;
@@ -196,6 +200,8 @@ onEachDriver('TLS', (_driver) => {
         expect.stringMatching(/^Client 127\.0\.0\.1:\d+ was dropped\. TLS failed: .*sni broke\.$/),
         expect.stringMatching(/sni broke later/),
         expect.stringMatching(/sniCallback gives an SSLContext or nothing, not 5/),
+        expect.stringMatching(/sniCallback has thrown undefined/),
+        expect.stringMatching(/sniCallback has thrown null/),
       ]);
     });
   });
