@@ -91,6 +91,20 @@ onEachDriver('Unix stream sockets', () => {
       await sock.close();
     }));
 
+  test('a path with a zero byte in it, or none at all, leads nowhere', () =>
+    run(async () => {
+      const path = freshPath();
+      const sock = unixServerSocket(path);
+      await sock.ready();
+      for (const wrong of [`${path}\0behind`, '']) {
+        const refusal = { code: 'EINVAL', syscall: 'connect' };
+        await expect(openUnixConnection(wrong)).rejects.toMatchObject(refusal);
+      }
+      await expect(unixServer(`${path}-2\0behind`, () => {})).rejects.toMatchObject({ code: 'EINVAL' });
+      expect(existsSync(`${path}-2`)).toBe(false);
+      await sock.close();
+    }));
+
   test('the path must not exist, and is not removed by the server', () =>
     run(async () => {
       const path = freshPath();

@@ -189,10 +189,15 @@ export class NetHandle extends PortableHandle {
     this.#bound = to;
   }
 
-  /** Some releases of Node cut off what of a path is too long, and go to another one. */
+  /**
+   * Some releases of Node cut off what of a path is too long, or stands behind a zero byte, and go to another one; without any they connect
+   * by TCP. The zero byte in front of an abstract name belongs there.
+   */
   #checkPath({ host }: Endpoint, syscall: string): void {
-    if (this.family === AF_UNIX && Buffer.byteLength(host) > LONGEST_PATH)
-      throw systemError('ENAMETOOLONG', syscall, host as string);
+    if (this.family !== AF_UNIX) return;
+    const path = host as string;
+    if (Buffer.byteLength(path) > LONGEST_PATH) throw systemError('ENAMETOOLONG', syscall, path);
+    if (path === '' || path.indexOf('\0') > 0) throw systemError('EINVAL', syscall, path);
   }
 
   override listen(backlog: number): void {
