@@ -23,10 +23,11 @@ import {
   wait,
 } from 'curio';
 import type { Socket } from 'curio/io';
-import { AF_INET, AF_INET6, AF_UNIX, createConnection, getaddrinfo } from 'curio/socket';
+import { AF_INET, AF_INET6, AF_UNIX, createConnection, getaddrinfo, socket } from 'curio/socket';
 import { describe, expect, test } from 'vitest';
 import { root } from '../scripts/entries.mjs';
 import { drain, onEachDriver, onPosix } from './kit/drivers.ts';
+import { type LinkLocal, linkLocal } from './kit/link-local.ts';
 import { recorder } from './kit/recorder.ts';
 import { thrownBy } from './kit/virtual.ts';
 
@@ -229,6 +230,25 @@ onEachDriver('servers', () => {
       expect(() => openConnection('localhost', 1, { serverHostname: 'localhost' })).toThrow(RangeError);
       expect(() => openUnixConnection('/tmp/x', { serverHostname: 'localhost' })).toThrow(RangeError);
     }));
+
+  test.skipIf(linkLocal === undefined)(
+    'an address of the local link is served and reached through its interface',
+    () =>
+      run(async () => {
+        const { address, scopeid } = linkLocal as LinkLocal;
+        const [server, client] = [socket(AF_INET6), socket(AF_INET6)];
+        server.bind([address, 0, 0, scopeid]);
+        server.listen(1);
+        await server.ready();
+        const at = server.getsockname();
+        expect(at).toEqual([address, at[1], 0, scopeid]);
+        await client.connect(at);
+        const [peer, from] = await server.accept();
+        expect(client.getpeername()).toEqual(at);
+        expect(from).toEqual([address, from[1], 0, scopeid]);
+        for (const sock of [client, peer, server]) await sock.close();
+      }),
+  );
 
   test('IPv6 is served where the host says so', () =>
     run(async () => {

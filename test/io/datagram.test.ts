@@ -23,13 +23,17 @@ import { VirtualClock } from 'curio/testing';
 import { readWait, writeWait } from 'curio/traps';
 import { expect, test } from 'vitest';
 import { onEachDriver } from '../kit/drivers.ts';
+import { type LinkLocal, linkLocal } from '../kit/link-local.ts';
 import { recorder } from '../kit/recorder.ts';
 
 const patient = () => ({ clock: new VirtualClock({ patience: 0.02 }) });
 
-async function bound(family = AF_INET): Promise<[Socket, Address]> {
+async function bound(
+  family = AF_INET,
+  where: Address = [family === AF_INET ? '127.0.0.1' : '::1', 0],
+): Promise<[Socket, Address]> {
   const sock = socket(family, SOCK_DGRAM);
-  sock.bind([family === AF_INET ? '127.0.0.1' : '::1', 0]);
+  sock.bind(where);
   await sock.ready();
   return [sock, sock.getsockname()];
 }
@@ -150,6 +154,23 @@ onEachDriver('UDP', () => {
       await client.close();
       await server.close();
     }));
+
+  test.skipIf(linkLocal === undefined)('an address of the local link goes with its interface', () =>
+    run(async () => {
+      const { address, scopeid } = linkLocal as LinkLocal;
+      const [server, at] = await bound(AF_INET6, [address, 0, 0, scopeid]);
+      expect(at).toEqual([address, at[1], 0, scopeid]);
+      const client = socket(AF_INET6, SOCK_DGRAM);
+      await client.connect(at);
+      expect(client.getpeername()).toEqual(at);
+      await client.send('connected');
+      const [data, from] = await server.recvfrom(100);
+      expect([String(data), from]).toEqual(['connected', [address, from[1], 0, scopeid]]);
+      await server.sendto('addressed', from);
+      expect(String(await client.recv(100))).toBe('addressed');
+      for (const sock of [client, server]) await sock.close();
+    }),
+  );
 
   test('one task waits to read and another to write, and the reader can be cancelled', () =>
     run(async () => {

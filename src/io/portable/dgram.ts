@@ -35,6 +35,7 @@ import type { Direction } from '../driver.ts';
 import { systemError } from '../system.ts';
 import { PortableHandle, peeks, unsupported } from './handle.ts';
 import { addressOf, familyOf, hasReusePort } from './net.ts';
+import { zonedHost } from './zone.ts';
 
 type Dgram = typeof import('node:dgram');
 
@@ -191,7 +192,7 @@ export class DgramHandle extends PortableHandle {
     // A copy: the caller may use its memory again as soon as this returns.
     const copy = Buffer.from(data);
     if (to === null) socket.send(copy, this.#onSent);
-    else socket.send(copy, to.port, to.host as string, this.#onSent);
+    else socket.send(copy, to.port, zonedHost(to), this.#onSent);
     return data.length;
   }
 
@@ -208,7 +209,7 @@ export class DgramHandle extends PortableHandle {
       this.#node.disconnect();
       this.#connected = false;
     }
-    this.#node.connect(to.port, to.host as string);
+    this.#node.connect(to.port, zonedHost(to));
     return null;
   }
 
@@ -225,7 +226,7 @@ export class DgramHandle extends PortableHandle {
     const socket = this.#node;
     const binding = new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
-      socket.bind({ address: to.host as string, port: to.port, exclusive: true }, () => {
+      socket.bind({ address: zonedHost(to), port: to.port, exclusive: true }, () => {
         socket.off('error', reject);
         resolve();
       });

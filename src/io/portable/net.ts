@@ -34,6 +34,7 @@ import { gather } from './gathering.ts';
 import { checkHow, destroySoon, PortableHandle, unsupported } from './handle.ts';
 import { Listener } from './listener.ts';
 import { Input, Output } from './stream.ts';
+import { zonedHost, zoneNumber } from './zone.ts';
 
 type Net = typeof import('node:net');
 
@@ -161,10 +162,10 @@ export class NetHandle extends PortableHandle {
       this.family === AF_UNIX
         ? { path: to.host as string }
         : {
-            host: to.scopeid > 0 ? `${to.host}%${to.scopeid}` : (to.host as string),
+            host: zonedHost(to),
             port: to.port,
             family: this.family === AF_INET6 ? 6 : 4,
-            ...(bound === null ? {} : { localAddress: bound.host as string, localPort: bound.port }),
+            ...(bound === null ? {} : { localAddress: zonedHost(bound), localPort: bound.port }),
           };
     const { connect } = net();
     const socket = connect({ ...target, allowHalfOpen: true });
@@ -204,14 +205,14 @@ export class NetHandle extends PortableHandle {
     this.mustBeOpen('listen');
     if (this.#socket !== null) throw systemError('EINVAL', 'listen');
     if (this.#listener !== null) return;
-    const { host, port } = this.#bound ?? { host: this.family === AF_INET6 ? '::' : '0.0.0.0', port: 0 };
+    const bound = this.#bound ?? { ...NOWHERE, host: this.family === AF_INET6 ? '::' : '0.0.0.0' };
     const server = net().createServer({ allowHalfOpen: true, pauseOnConnect: true });
     const where =
       this.family === AF_UNIX
-        ? { path: host as string }
+        ? { path: bound.host as string }
         : {
-            host: host as string,
-            port,
+            host: zonedHost(bound),
+            port: bound.port,
             exclusive: true,
             ipv6Only: this.options.get(`${IPPROTO_IPV6}:${IPV6_V6ONLY}`) === 1,
             reusePort: this.options.get(`${SOL_SOCKET}:${SO_REUSEPORT}`) === 1,
@@ -333,6 +334,9 @@ const SETTABLE = new Set([
   `${IPPROTO_IPV6}:${IPV6_V6ONLY}`,
 ]);
 
+/** What is listened on that has not been bound, its host aside: any port. */
+const NOWHERE = { port: 0, flowinfo: 0, scopeid: 0 };
+
 /** Node knows `reusePort` from 22.12 and 23.1 on. */
 export function hasReusePort(): boolean {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
@@ -355,5 +359,5 @@ export function addressOf(family: number, host: string | undefined, port: number
   if (family === AF_UNIX) return '';
   if (family === AF_INET) return [host ?? '0.0.0.0', port ?? 0];
   const [literal, zone] = (host ?? '::').split('%') as [string, string?];
-  return [literal, port ?? 0, 0, Number(zone ?? 0) || 0];
+  return [literal, port ?? 0, 0, zone === undefined ? 0 : zoneNumber(zone)];
 }
