@@ -105,6 +105,12 @@ onEachDriver('Unix stream sockets', () => {
       await sock.close();
     }));
 
+  test('nobody listens without a path', () =>
+    run(async () => {
+      await using sock = socket(AF_UNIX, SOCK_STREAM);
+      expect(() => sock.listen(1)).toThrow(/^listen EINVAL/);
+    }));
+
   test('the path must not exist, and is not removed by the server', () =>
     run(async () => {
       const path = freshPath();

@@ -205,6 +205,8 @@ export class NetHandle extends PortableHandle {
     this.mustBeOpen('listen');
     if (this.#socket !== null) throw systemError('EINVAL', 'listen');
     if (this.#listener !== null) return;
+    // Clients find a Unix socket by its path only.
+    if (this.#bound === null && this.family === AF_UNIX) throw systemError('EINVAL', 'listen');
     const bound = this.#bound ?? { ...NOWHERE, host: this.family === AF_INET6 ? '::' : '0.0.0.0' };
     const server = net().createServer({ allowHalfOpen: true, pauseOnConnect: true });
     const where =
