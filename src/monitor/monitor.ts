@@ -47,7 +47,7 @@ export class Monitor {
   /** `[host, port]` once it listens; null if it cannot. */
   readonly address: Promise<[host: string, port: number] | null>;
 
-  /** @throws TypeError for what is not a kernel, host or port */
+  /** @throws TypeError for what is not a kernel, host, port or token */
   constructor(kernel: Kernel, { host = MONITOR_HOST, port = usualPort(), token }: MonitorOptions = {}) {
     if (typeof host !== 'string' || host === '')
       throw new TypeError(`A monitor listens on a host such as '127.0.0.1', not on ${describe(host)}.`);
@@ -55,9 +55,7 @@ export class Monitor {
       throw new TypeError(`A monitor listens on a port from 0 to 65535, not on ${describe(port)}.`);
     this.#kernel = kernel;
     this.#token =
-      token ??
-      (process.env.CURIOMONITOR_TOKEN ||
-        (isLoopback(host) ? null : process.getBuiltinModule('node:crypto').randomBytes(16).toString('hex')));
+      checked(token ?? (process.env.CURIOMONITOR_TOKEN || null)) ?? (isLoopback(host) ? null : newToken());
     openDesk();
     offer('monitor listens', listens);
     offer('monitor failed', failed);
@@ -143,6 +141,15 @@ function usualPort(): number {
   if (port <= 65535) return port;
   throw new TypeError(`CURIOMONITOR_PORT is a port from 0 to 65535, not '${named}'.`);
 }
+
+/** A token that nobody could say keeps everybody out, and an empty one nobody. */
+function checked(token: string | null): string | null {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is a line
+  if (token === null || (typeof token === 'string' && /^[^\0-\x1f]{1,256}$/.test(token))) return token;
+  throw new TypeError(`A monitor's token is a line of at most 256 characters, not ${describe(token)}.`);
+}
+
+const newToken = (): string => process.getBuiltinModule('node:crypto').randomBytes(16).toString('hex');
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);

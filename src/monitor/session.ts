@@ -61,8 +61,7 @@ export class Session {
       const line = this.#rest.slice(0, end).replace(/\r$/, '');
       this.#rest = this.#rest.slice(end + 1);
       if (line.length > LINE) return this.#refuse('That line is too long.');
-      // A web page can make its reader's browser talk to this port, and its lines must not be taken for commands.
-      if (/^[A-Z]+ .*HTTP\/\d/.test(line)) return this.#refuse('This is no web server.');
+      if (isForeign(line)) return this.#refuse('This is no web server.');
       this.#lines.push(line);
     }
     if (this.#rest.length > LINE) return this.#refuse('That line is too long.');
@@ -100,7 +99,7 @@ export class Session {
   }
 
   async #admit(line: string): Promise<boolean> {
-    if (!same(line.trim(), this.#token as string)) {
+    if (!same(line, this.#token as string)) {
       this.#refuse('That is not the token.');
       return false;
     }
@@ -153,7 +152,17 @@ export class Session {
   }
 }
 
+/**
+ * True for what a browser says. A web page can make its reader's talk to this port, in a method of any name, or in TLS with a session
+ * ticket of the page's making: the lines that follow must not be taken for commands.
+ */
+function isForeign(line: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what no keyboard sends, and TLS begins with
+  return / HTTP\/\d/.test(line) || /[\u0000-\u0007\u000e-\u001a\u001c-\u001f]/.test(line);
+}
+
+/** @param given as it came, a character a byte */
 function same(given: string, token: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(token)];
+  const [a, b] = [Buffer.from(given, 'latin1'), Buffer.from(token)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

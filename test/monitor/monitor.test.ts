@@ -231,14 +231,18 @@ describe('clients that mean no good', () => {
       expect(await good.type('ps')).toContain(HEAD);
     }));
 
-  test('what a web page makes a browser send is not taken for commands', () =>
-    monitored(async (port) => {
-      using page = new Terminal(port);
-      page.socket.write('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\ncancel 2\r\n');
-      expect(await page.paper.ended()).toContain('This is no web server.');
-      using good = await opened(port);
-      expect(await good.type('tree')).toContain('main FUTURE_WAIT');
-    }));
+  // A page may choose its method, and of TLS what it has given the browser for a ticket before.
+  test.each(['POST / HTTP/1.1', 'ps / HTTP/1.1', 'M-SEARCH / HTTP/1.1', '\x16\x03\x01\x02', 'a\0b'])(
+    'what a web page makes a browser send is not taken for commands: %j',
+    (first) =>
+      monitored(async (port) => {
+        using page = new Terminal(port);
+        page.socket.write(`${first}\r\nHost: 127.0.0.1\r\n\r\ncancel 2\r\n`);
+        expect(await page.paper.ended()).toContain('This is no web server.');
+        using good = await opened(port);
+        expect(await good.type('tree')).toContain('main FUTURE_WAIT');
+      }),
+  );
 
   test('one that floods without reading is served in its turn, and the others meanwhile', () =>
     monitored(async (port) => {
@@ -302,6 +306,16 @@ describe('where it listens', () => {
       { host: '0.0.0.0' },
     ));
 
+  test('a token may be any text', () =>
+    monitored(
+      async (port) => {
+        using terminal = new Terminal(port);
+        terminal.socket.write(' Öl à\n');
+        expect(await terminal.answer()).toContain('Curio Monitor:');
+      },
+      { token: ' Öl à' },
+    ));
+
   test('a port that is taken is a warning, and the program runs', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
@@ -314,10 +328,12 @@ describe('where it listens', () => {
     taken.close();
   });
 
-  test('what is no host, port or kernel is a TypeError', async () => {
+  test('what is no host, port, token or kernel is a TypeError', async () => {
     await using kernel = new Kernel();
     expect(() => new Monitor(kernel, { port: 70_000 })).toThrow(TypeError);
     expect(() => new Monitor(kernel, { host: '' })).toThrow(TypeError);
+    for (const token of ['', 'two\nlines', 'x'.repeat(257), 1234 as never])
+      expect(() => new Monitor(kernel, { token })).toThrow(/^A monitor's token is a line/);
     expect(() => new Monitor({} as never)).toThrow(TypeError);
   });
 });
