@@ -51,6 +51,13 @@ export function memoryOf(data: unknown, operation: string, others = ''): Uint8Ar
   );
 }
 
+/** What an operation says whose caller has taken the memory away while it waited: `postMessage(…, [bytes.buffer])` does. */
+export function movedAway(operation: string, purpose: 'send' | 'read into'): TypeError {
+  return new TypeError(
+    `${operation}: while it waited, the memory to ${purpose} has been transferred elsewhere, or resized. Transfer it later, or a copy of it.`,
+  );
+}
+
 /** A number of bytes, or whatever else is a whole number from zero on. @throws TypeError */
 export function checkCount(value: unknown, what: string, operation: string): number {
   if (typeof value === 'number' && value >= 0 && value % 1 === 0) return value;
@@ -78,8 +85,11 @@ export const tryRecv = (handle: Handle, maxbytes: number): Buffer | null => hand
 export const tryRecvWithFlags = (handle: Handle, maxbytes: number, flags: number): Buffer | null =>
   handle.recv(maxbytes, flags);
 
-export const tryRecvInto = (handle: Handle, target: Uint8Array, flags: number): number | null =>
-  handle.recvInto(target, flags);
+export const tryRecvInto = (handle: Handle, target: Uint8Array, flags: number): number | null => {
+  // Nothing would fit, which looks like the end of input.
+  if (target.length === 0) throw movedAway('Socket.recvInto()', 'read into');
+  return handle.recvInto(target, flags);
+};
 
 export const tryRecvfrom = (
   handle: Handle,

@@ -7,6 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { weigh } from '../base/ballast.ts';
+import { common } from './filled.ts';
 
 const NEWLINE = 10;
 const EMPTY = Buffer.alloc(0);
@@ -22,6 +23,8 @@ export class ByteQueue {
   /** The first chunk that has not been read, and where its unread part begins. */
   #head = 0;
   #at = 0;
+  /** True if somebody has got a part of that chunk's memory. */
+  #divided = false;
   #length = 0;
   /** The first chunk not known to hold no newline, if it is behind the head: so that a long line is searched once. */
   #searched = 0;
@@ -50,6 +53,7 @@ export class ByteQueue {
     if (this.#room === null || length > this.#room.length) {
       this.#room = Buffer.allocUnsafe(Math.min(2 * length, GATHERED));
       this.#room.set(last);
+      if (place === this.#head) this.#divided = false;
     }
     this.#room.set(chunk, last.length);
     this.#chunks[place] = this.#room.subarray(0, length);
@@ -66,7 +70,7 @@ export class ByteQueue {
       this.#length -= limit;
       const begin = this.#at;
       this.#at += limit;
-      return partOf(first, begin, this.#at);
+      return this.#partOf(first, begin, this.#at);
     }
     weigh(limit);
     const target = Buffer.allocUnsafe(limit);
@@ -79,6 +83,20 @@ export class ByteQueue {
     return this.#length === 0 ? EMPTY : Buffer.concat(this.#unread(), this.#length);
   }
 
+  /**
+   * Some bytes of the first chunk, of which they are nobody else's. Whoever keeps them must not keep much more than that: a copy,
+   * unless the chunk is no larger than the pool of Node's that the copy would be made in.
+   */
+  #partOf(chunk: Buffer, begin: number, end: number): Buffer {
+    const bytes = chunk.subarray(begin, end);
+    if (chunk.length > Buffer.poolSize) return Buffer.from(bytes);
+    if (!this.#divided && bytes.length < chunk.length) {
+      common(chunk);
+      this.#divided = true;
+    }
+    return bytes;
+  }
+
   /** Takes everything. */
   takeAll(): Buffer {
     if (this.#length === 0) return EMPTY;
@@ -86,6 +104,7 @@ export class ByteQueue {
     const all = inOnePiece(unread) ?? Buffer.concat(unread, this.#length);
     this.#chunks = [];
     this.#head = this.#at = this.#length = this.#searched = 0;
+    this.#divided = false;
     return all;
   }
 
@@ -113,6 +132,7 @@ export class ByteQueue {
   /** The first chunk has been read. */
   #drop(): void {
     this.#at = 0;
+    this.#divided = false;
     this.#chunks[this.#head++] = EMPTY;
     if (this.#head < this.#chunks.length && (this.#head < BATCH || 2 * this.#head < this.#chunks.length))
       return;
@@ -129,7 +149,7 @@ export class ByteQueue {
     if (this.#searched <= this.#head) {
       const end = first.indexOf(NEWLINE, this.#at) + 1;
       if (end > 0) {
-        const line = partOf(first, this.#at, end);
+        const line = this.#partOf(first, this.#at, end);
         this.#length -= line.length;
         this.#at = end;
         if (end === first.length) this.#drop();
@@ -169,15 +189,6 @@ export class ByteQueue {
     }
     return null;
   }
-}
-
-/**
- * Some bytes of a chunk, of which they are nobody else's. Whoever keeps them must not keep much more than that: a copy, unless
- * the chunk is no larger than the pool of Node's that the copy would be made in.
- */
-function partOf(chunk: Buffer, begin: number, end: number): Buffer {
-  const bytes = chunk.subarray(begin, end);
-  return chunk.length <= Buffer.poolSize ? bytes : Buffer.from(bytes);
 }
 
 /** Chunks that lie one behind the other in the same memory, as one; null if they do not. */

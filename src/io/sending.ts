@@ -3,6 +3,7 @@
  */
 
 import { admitComposite, fail, handled, pass, refused } from '../traps.ts';
+import { movedAway } from './attempts.ts';
 import type { Handle } from './driver.ts';
 import { failed, untilReady } from './slot.ts';
 import { attach, refusedAt } from './system.ts';
@@ -43,9 +44,11 @@ async function sendRest<T>(
   attribute: string,
   result: T,
 ): Promise<T> {
+  const { length } = bytes;
   let sent = begun;
   try {
-    while (sent < bytes.length) {
+    while (sent < length) {
+      if (bytes.length !== length) throw movedAway(operation, 'send');
       const n = handle.send(bytes, sent, flags);
       if (n === null) await untilReady(handle, 'writer', operation);
       else sent += n;

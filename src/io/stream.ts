@@ -20,7 +20,16 @@ import {
   type TaskRecord,
   takeBreath,
 } from '../traps.ts';
-import { bytesOf, checkCount, type Data, memoryOf, tryDrained, tryEnded, tryRecv } from './attempts.ts';
+import {
+  bytesOf,
+  checkCount,
+  type Data,
+  memoryOf,
+  movedAway,
+  tryDrained,
+  tryEnded,
+  tryRecv,
+} from './attempts.ts';
 import { Blocking } from './blocking.ts';
 import { ByteQueue } from './bytes.ts';
 import type { BlockingFile, Handle } from './driver.ts';
@@ -170,11 +179,16 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
       while (filled < target.length) {
         const chunk = await this.#receive('Stream.readinto()', Math.min(CHUNK, target.length - filled));
         if (chunk.length === 0) break;
+        if (target.length < filled + chunk.length) {
+          this.#bytes.push(chunk);
+          throw movedAway('Stream.readinto()', 'read into');
+        }
         target.set(chunk, filled);
         filled += chunk.length;
       }
     } catch (error) {
-      attach(error, 'bytesRead', Buffer.from(target.subarray(0, filled)));
+      const isThere = target.length >= filled && target.length > 0;
+      attach(error, 'bytesRead', isThere ? Buffer.from(target.subarray(0, filled)) : Buffer.alloc(0));
       throw error;
     }
     return filled;

@@ -5,7 +5,7 @@
 
 import { largeBuffer } from '../../base/ballast.ts';
 import type { BlockingFile, Direction } from '../driver.ts';
-import { filled } from '../filled.ts';
+import { common, filled } from '../filled.ts';
 import { systemError } from '../system.ts';
 import { BlockingDescriptor } from './blocking.ts';
 import { NoSocketHandle } from './no-socket.ts';
@@ -50,7 +50,7 @@ export class FileDescriptorHandle extends NoSocketHandle {
     }
     if (this.#read !== null) {
       const chunk = this.#read.subarray(0, maxbytes);
-      this.#read = chunk.length < this.#read.length ? this.#read.subarray(maxbytes) : null;
+      this.#read = chunk.length < this.#read.length ? common(this.#read).subarray(maxbytes) : null;
       return chunk;
     }
     if (this.#ended) {

@@ -10,6 +10,7 @@
 import { Buffer } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
 import { weigh } from '../../base/ballast.ts';
+import { common } from '../filled.ts';
 import { closedError, systemError } from '../system.ts';
 import { discard, draft } from './drafts.ts';
 import { peeks } from './handle.ts';
@@ -97,7 +98,7 @@ export class Input {
     if (part === chunk) {
       this.#first = this.#second;
       this.#second = null;
-    } else this.#first = chunk.subarray(maxbytes);
+    } else this.#first = common(chunk).subarray(maxbytes);
     return part;
   }
 

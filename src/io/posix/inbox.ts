@@ -7,6 +7,7 @@
 
 import { Buffer } from 'node:buffer';
 import { largeBuffer } from '../../base/ballast.ts';
+import { common } from '../filled.ts';
 import type { Posix } from './addon.ts';
 import type { PosixHandle } from './handle.ts';
 import type { Scratch } from './home.ts';
@@ -63,7 +64,7 @@ export class Inbox {
     }
     // A long one says nothing about the pool; a small one found it used up.
     if (length <= SMALL) {
-      this.#pool = largeBuffer(Buffer.poolSize);
+      this.#pool = common(largeBuffer(Buffer.poolSize));
       this.#used = 0;
     }
     return this.#scratch.copy(length);
