@@ -256,6 +256,22 @@ on('posix', 'blocking()', () => {
       await b.close();
     }));
 
+  test('of a socket that has been closed is nothing, also when another has its number', () =>
+    run(async () => {
+      const [a, b] = socketpair();
+      const fd = a.fileno();
+      const { raw } = a.blocking();
+      await a.close();
+      const [c, d] = socketpair();
+      expect([c.fileno(), d.fileno()]).toContain(fd);
+      await c.sendall('not yours');
+      await d.sendall('not yours');
+      expect(raw.fileno()).toBe(-1);
+      expect(() => raw.recv(100)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+      expect(() => raw.sendall('x')).toThrow(expect.objectContaining({ code: 'EBADF' }));
+      for (const sock of [b, c, d]) await sock.close();
+    }));
+
   test('is refused while a task waits', () =>
     run(async () => {
       const [a, b] = socketpair();

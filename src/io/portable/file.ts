@@ -109,7 +109,7 @@ export class FileDescriptorHandle extends NoSocketHandle {
   override setBlocking(on: boolean): BlockingFile {
     this.mustBeOpen('blocking');
     if (on) this.#mustBeStill();
-    return new BlockingDescriptor(this.#fd);
+    return new BlockingDescriptor(this.#fd, this);
   }
 
   /** Synchronous calls would overtake what is under way, and not find what was read for a task that has left. */

@@ -21,10 +21,13 @@ let here: Posix | null = null;
 export class PosixBlocking implements BlockingSocket, BlockingFile {
   readonly #posix: Posix;
   readonly #fd: number;
+  readonly #owner: { readonly closed: boolean } | null;
 
-  constructor(posix: Posix, fd: number) {
+  /** @param owner who closes the descriptor: somebody else may have its number then. Null in another thread, which cannot ask */
+  constructor(posix: Posix, fd: number, owner: { readonly closed: boolean } | null) {
     this.#posix = posix;
     this.#fd = fd;
+    this.#owner = owner;
   }
 
   /** In another thread: the same of a handle, on that thread's own copy of the addon; null for a handle of something else. */
@@ -32,7 +35,7 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
     if (typeof handle !== 'object' || handle === null || !('blocking' in handle)) return null;
     const { blocking, addon } = handle as BlockingHandle;
     here ??= addonIn(addon);
-    return new PosixBlocking(here, blocking);
+    return new PosixBlocking(here, blocking, null);
   }
 
   /** What it crosses to another thread as. */
@@ -40,25 +43,25 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
     const loaded = loadAddon();
     // What has been made of the addon can only have come from one.
     if (loaded.posix === null) throw new Error(loaded.reason);
-    return { blocking: this.#fd, addon: loaded.file };
+    return { blocking: this.fileno(), addon: loaded.file };
   }
 
   recv(maxbytes: number, flags = 0): Buffer {
     weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
-    const n = this.#posix.recv(this.#fd, area, 0, maxbytes, flags);
+    const n = this.#posix.recv(this.fileno(), area, 0, maxbytes, flags);
     return filled(area, this.#checked(n, 'recv'));
   }
 
   send(data: string | Uint8Array, flags = 0): number {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    return this.#checked(this.#posix.send(this.#fd, bytes, 0, bytes.length, flags), 'send');
+    return this.#checked(this.#posix.send(this.fileno(), bytes, 0, bytes.length, flags), 'send');
   }
 
   sendall(data: string | Uint8Array, flags = 0): void {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     for (let sent = 0; sent < bytes.length; ) {
-      const n = this.#posix.send(this.#fd, bytes, sent, bytes.length - sent, flags);
+      const n = this.#posix.send(this.fileno(), bytes, sent, bytes.length - sent, flags);
       sent += this.#checked(n, 'send');
     }
   }
@@ -66,20 +69,21 @@ export class PosixBlocking implements BlockingSocket, BlockingFile {
   read(maxbytes: number): Buffer {
     weigh(maxbytes);
     const area = Buffer.allocUnsafe(maxbytes);
-    return filled(area, this.#checked(this.#posix.read(this.#fd, area, 0, maxbytes), 'read'));
+    return filled(area, this.#checked(this.#posix.read(this.fileno(), area, 0, maxbytes), 'read'));
   }
 
   write(data: string | Uint8Array): number {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) {
-      const n = this.#posix.write(this.#fd, bytes, written, bytes.length - written);
+      const n = this.#posix.write(this.fileno(), bytes, written, bytes.length - written);
       written += this.#checked(n, 'write');
     }
     return bytes.length;
   }
 
+  /** The descriptor; -1 once it is closed. */
   fileno(): number {
-    return this.#fd;
+    return this.#owner?.closed === true ? -1 : this.#fd;
   }
 
   #checked(result: number, syscall: string): number {

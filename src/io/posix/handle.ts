@@ -531,7 +531,7 @@ export class PosixHandle implements Handle, Watched {
 
   setBlocking(on: boolean): BlockingSocket & BlockingFile {
     this.check(this.posix.setNonblocking(this.fd, !on), 'fcntl');
-    return new PosixBlocking(this.posix, this.fd);
+    return new PosixBlocking(this.posix, this.fd, this);
   }
 }
 
