@@ -85,8 +85,11 @@ const HINTS: Record<string, string> = {
   stdio: 'write stdin, stdout and stderr',
 };
 
-/** @throws TypeError for an option that there is not */
-export function checkOptions(options: object, who: string, more: readonly string[] = []): void {
+/**
+ * The options that were given, and none else: what somebody has put into `Object.prototype`, a `shell` say, is not meant.
+ * @throws TypeError for an option that there is not
+ */
+export function checkOptions<O extends object>(options: O, who: string, more: readonly string[] = []): O {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`${who} wants an object of options, not ${describe(options)}.`);
   const known: readonly string[] = [...POPEN_OPTIONS, ...more];
@@ -95,6 +98,7 @@ export function checkOptions(options: object, who: string, more: readonly string
     if (Object.hasOwn(HINTS, name)) throw new TypeError(`${who} has no option '${name}': ${HINTS[name]}.`);
     throw new TypeError(`${who} has no option '${name}'. It knows ${known.join(', ')}.`);
   }
+  return { __proto__: null, ...options };
 }
 
 /**

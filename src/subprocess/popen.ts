@@ -65,11 +65,11 @@ export class Popen<const out O extends PopenOptions = PopenOptions> implements A
    * @throws TypeError for arguments that make no sense
    */
   constructor(args: string | readonly string[], options: O = {} as O) {
-    checkOptions(options, 'Popen()');
+    const own = checkOptions(options, 'Popen()');
     const there = elsewhere();
-    this.#started = there === null ? start(args, options, 'Popen()', this.#exit) : NOT_STARTED;
+    this.#started = there === null ? start(args, own, 'Popen()', this.#exit) : NOT_STARTED;
     this.args = typeof args === 'string' ? args : [...args];
-    this.#processGroup = options.processGroup === true;
+    this.#processGroup = own.processGroup === true;
     this.pid = this.#started.pid;
     [this.stdin, this.stdout, this.stderr] = this.#started.streams as [
       Piped<O['stdin']>,

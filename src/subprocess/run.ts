@@ -73,8 +73,8 @@ export function run(args: Args, options: RunOptions = {}): Promise<CompletedProc
 export function checkOutput(args: Args, options: CheckOutputOptions = {}): Promise<Buffer> {
   const there = elsewhere();
   if (there !== null) return there.call('checkOutput', [args, options]) as Promise<Buffer>;
-  checkOptions(options, 'checkOutput()', ['input']);
-  if (options.stdout != null && options.stdout !== PIPE)
+  const { stdout } = checkOptions(options, 'checkOutput()', ['input']);
+  if (stdout != null && stdout !== PIPE)
     throw new TypeError(
       'checkOutput() gives standard output; to send it elsewhere, use run() with check: true.',
     );
@@ -83,8 +83,8 @@ export function checkOutput(args: Args, options: CheckOutputOptions = {}): Promi
 }
 
 function runCommand(args: Args, options: RunOptions, who: string): Promise<CompletedProcess> {
-  checkOptions(options, who, ['input', 'check', 'captureOutput']);
-  const { input, check = false, captureOutput = false, ...rest } = options;
+  const own = checkOptions(options, who, ['input', 'check', 'captureOutput']);
+  const { input, check = false, captureOutput = false, ...rest } = own;
   const bytes = inputOf(input, who);
   if (bytes !== null) {
     if (rest.stdin != null && rest.stdin !== PIPE)

@@ -314,6 +314,28 @@ onEachDriver('checkOutput()', () => {
       expect(error.message).toContain('died of SIGKILL.');
     }));
 
+  test.each([
+    ['shell', true],
+    ['executable', '/bin/false'],
+    ['cwd', '/'],
+    ['env', { PATH: '/nowhere' }],
+    ['input', 'not meant'],
+    ['stdin', DEVNULL],
+    ['stderr', STDOUT],
+    ['processGroup', true],
+  ])('takes no %s from what somebody has put into Object.prototype', (name, value) =>
+    runTask(async () => {
+      const command = ['env', 'sh', '-c', 'pwd; echo "$PATH"; ls -l /proc/self/fd/0; echo error >&2', 'a b'];
+      const plain = String(await checkOutput(command));
+      Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+      try {
+        expect(String(await checkOutput(command))).toBe(plain);
+      } finally {
+        Reflect.deleteProperty(Object.prototype, name);
+      }
+    }),
+  );
+
   test('has no other place for the output', () =>
     runTask(async () => {
       expect(() => checkOutput(['true'], { stdout: DEVNULL as never })).toThrow(TypeError);
