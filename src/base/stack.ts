@@ -56,13 +56,28 @@ export function withoutStack<E extends Error>(
 const LINE =
   /^\s*at (?:async )?(?:(.*?) \()?(?:(file:\/\/.*?|\/.*?|[A-Za-z]:\\.*?|REPL\d+|\[eval\d*\]):(\d+):(\d+))\)?$/;
 
+// The line may be one of the error's message, and so of anybody's making: without this one, a long one would be searched from every place
+// in it to its end.
+const PLACE = /:\d+:\d+\)?$/;
+
 /** What a line of a stack says; null if it tells no place in a file. */
 export function frameOf(text: string): Frame | null {
-  const match = LINE.exec(text);
-  if (match === null) return null;
-  const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
+  const match = PLACE.test(text) ? LINE.exec(text) : null;
+  const file = match === null ? null : pathOf(match[2]!);
+  if (match === null || file === null) return null;
   const fn = (match[1] ?? '').replace(/^(async|new) /, '');
   return { fn: fn === '' ? '<anonymous>' : fn, file, line: Number(match[3]), column: Number(match[4]) };
+}
+
+/** Null for a URL of no file that could be here. */
+function pathOf(file: string): string | null {
+  if (!file.startsWith('file:')) return file;
+  try {
+    return fileURLToPath(file);
+  } catch {
+    // swallows: nothing waits here.
+    return null;
+  }
 }
 
 function* framesOf(error: Error): Generator<Frame> {

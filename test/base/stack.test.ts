@@ -60,6 +60,23 @@ describe('userFrames()', () => {
   });
 });
 
+describe('an error whose message somebody else has written', () => {
+  test('may look like a stack of files that cannot be', () => {
+    const error = withStack(
+      'f (file://elsewhere/a.ts:1:2)',
+      'g (file:///a%2Fb.ts:3:4)',
+      'h (/home/me/h.ts:5:6)',
+    );
+    expect(userFrames(error)).toEqual([{ fn: 'h', file: '/home/me/h.ts', line: 5, column: 6 }]);
+  });
+
+  // Searched from every place to its end, one such line takes a minute.
+  test.each([' (/', ' (file://', ':1', ':1:1', ' (REPL', ')', ' '])('may be long: %j', (piece) => {
+    expect(userFrames(withStack(piece.repeat(250_000)))).toEqual([]);
+    expect(userFrames(withStack(`${piece.repeat(250_000)}:1:2)`)).length).toBeLessThan(2);
+  });
+});
+
 describe('captureStack()', () => {
   test('is deep, whatever the limit, which it leaves alone', () => {
     const limit = Error.stackTraceLimit;
