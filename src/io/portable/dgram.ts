@@ -154,8 +154,12 @@ export class DgramHandle extends PortableHandle {
       this.#throwError();
       return null;
     }
-    if (peek) this.#line.unshift(first);
-    else this.#lineBytes -= first.data.length + OVERHEAD;
+    if (peek) {
+      this.#line.unshift(first);
+      // A copy: the caller may change it, and the next one gets what was sent.
+      return { ...first, data: Buffer.from(first.data) };
+    }
+    this.#lineBytes -= first.data.length + OVERHEAD;
     return first;
   }
 
