@@ -51,33 +51,53 @@ export function digestNamed(name: unknown, who: string): Digest {
   throw new TypeError(`${who} knows the digests ${DIGESTS.join(', ')}, not ${describe(name)}.`);
 }
 
+/**
+ * The challenges of each side that wait for an answer. Whoever has not got the key could send one back to the same side of another
+ * connection, and have it answered there.
+ */
+const open = { caller: new Set<string>(), called: new Set<string>() };
+type Side = keyof typeof open;
+
 /** The side that was called: it wants to see the key first, and then shows its own. */
 export async function greetClient(party: Party, key: Buffer, digest: Digest): Promise<void> {
-  await deliverChallenge(party, key, digest);
-  await answerChallenge(party, key);
+  await deliverChallenge(party, key, digest, 'called');
+  await answerChallenge(party, key, 'called');
 }
 
 /** The side that calls. */
 export async function greetServer(party: Party, key: Buffer, digest: Digest): Promise<void> {
-  await answerChallenge(party, key);
-  await deliverChallenge(party, key, digest);
+  await answerChallenge(party, key, 'caller');
+  await deliverChallenge(party, key, digest, 'caller');
 }
 
-async function deliverChallenge(party: Party, key: Buffer, digest: Digest): Promise<void> {
+async function deliverChallenge(party: Party, key: Buffer, digest: Digest, side: Side): Promise<void> {
   const challenge = makeChallenge(digest);
-  await party.put(Buffer.concat([CHALLENGE, challenge]));
-  const fault = faultOf(key, challenge, await party.take(), digest);
+  const name = challenge.toString('latin1');
+  open[side].add(name);
+  let response: Buffer;
+  try {
+    await party.put(Buffer.concat([CHALLENGE, challenge]));
+    response = await party.take();
+  } finally {
+    open[side].delete(name);
+  }
+  const fault = faultOf(key, challenge, response, digest);
   await party.put(fault === null ? WELCOME : FAILURE);
   if (fault !== null) throw fault;
 }
 
-async function answerChallenge(party: Party, key: Buffer): Promise<void> {
+async function answerChallenge(party: Party, key: Buffer, side: Side): Promise<void> {
   const message = await party.take();
   if (!message.subarray(0, CHALLENGE.length).equals(CHALLENGE))
     throw new AuthenticationError(
       'The peer speaks another protocol: it should have sent a challenge, and did not.',
     );
-  await party.put(respond(key, message.subarray(CHALLENGE.length)));
+  const challenge = message.subarray(CHALLENGE.length);
+  if (open[side].has(challenge.toString('latin1')))
+    throw new AuthenticationError(
+      'The peer has no key: it has sent a challenge back that this program made.',
+    );
+  await party.put(respond(key, challenge));
   const verdict = await party.take();
   if (!verdict.equals(WELCOME))
     throw new AuthenticationError('The peer has another key: the digest sent was rejected.');

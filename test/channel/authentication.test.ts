@@ -107,6 +107,31 @@ describe('a challenge', () => {
 });
 
 onEachDriver('the handshake', () => {
+  test.each(['authenticateClient', 'authenticateServer'] as const)(
+    'who has no key cannot have one connection answer for another: %s',
+    (authenticate) =>
+      run(async () => {
+        const [[one, stranger], [two, accomplice]] = [await pair(), await pair()];
+        const first = await spawn(() => one[authenticate](KEY));
+        const second = await spawn(() => two[authenticate](KEY));
+        if (authenticate === 'authenticateClient') {
+          await stranger.sendBytes(Buffer.concat([Buffer.from('#CHALLENGE#'), bytes(20)]));
+          await stranger.recvBytes();
+          await stranger.sendBytes('#WELCOME#');
+          await accomplice.sendBytes(await stranger.recvBytes());
+        } else {
+          // Whoever is called shows nothing before it has seen the key.
+          const challenge = await stranger.recvBytes();
+          await accomplice.recvBytes();
+          await accomplice.sendBytes(challenge);
+        }
+        await second.wait();
+        expect(second.exception).toBeInstanceOf(AuthenticationError);
+        await first.cancel();
+        for (const connection of [one, stranger, two, accomplice]) await connection.close();
+      }),
+  );
+
   test('lets both ends in that have the same key, and messages follow', () =>
     run(async () => {
       for (const digest of ['md5', 'sha256', 'sha384', 'sha3_256', 'sha3_384'] as const) {
