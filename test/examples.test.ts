@@ -533,7 +533,8 @@ const networkPlays: typeof plays = {
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;
-      const program = start({ args: ['0', '127.0.0.1', String(port)] });
+      // In real time: the server behind has ten seconds of that to let the proxy in.
+      const program = start({ args: ['0', '127.0.0.1', String(port)], fast: false });
       const proxy = await program.port();
       const client = await Client.connect(proxy);
       client.send('hello\n');
