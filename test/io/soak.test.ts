@@ -300,6 +300,16 @@ function editor() {
   return { kept, logger: { debug() {}, info() {}, warn: note('warn'), error: note('error') } };
 }
 
+/** Is a client, and says which it was if it fails. */
+async function named(client: Client, ...args: Parameters<Client>): Promise<void> {
+  try {
+    await client(...args);
+  } catch (error) {
+    if (error instanceof CancelledError) throw error;
+    throw new Error(`'${client.name}' has failed`, { cause: error });
+  }
+}
+
 /** Serves, and lets twenty tasks be clients again and again for so many seconds; gives how often they were. */
 async function soak(seconds: number, pick: (n: number) => number): Promise<number> {
   let done = 0;
@@ -337,13 +347,16 @@ async function soak(seconds: number, pick: (n: number) => number): Promise<numbe
           const client = clients[pick(clients.length)] as Client;
           // Some are cut short, wherever they are.
           const limit = pick(5) === 0 ? pick(20) / 1000 : null;
-          await ignoreAfter(limit, client, ports, pick);
+          await ignoreAfter(limit, named, client, ports, pick);
           done++;
         }
       });
     }
     await group.join();
-    failures.push(...group.exceptions.filter((error) => error !== null));
+    // With the first that fails the others are cancelled.
+    failures.push(
+      ...group.exceptions.filter((error) => error !== null && !(error instanceof CancelledError)),
+    );
     expect(servers.map((server) => server.terminated)).toEqual([false, false, false]);
     for (const server of servers) await server.cancel();
     await channel.close();

@@ -197,4 +197,26 @@ onEachDriver('wrapped', () => {
       await sock.close();
       b.destroy();
     }));
+
+  test('a net.Socket that others destroy while it sends is broken, not cancelled', () =>
+    run(async () => {
+      const [a, b] = await nodePair();
+      b.pause();
+      const sock = new Socket(a);
+      const code = (error: { code?: string }) => error.code;
+      const sender = await spawn(() => sock.sendall(Buffer.alloc(30_000_000)).catch(code));
+      const reader = await spawn(() => sock.recv(1).catch(code));
+      await sleep(0.05);
+      expect(a.writableLength).toBeGreaterThan(0);
+      const closed = once(a, 'close');
+      a.destroy();
+      expect(await sender.join()).toBe('EPIPE');
+      expect(await reader.join()).toBe('EBADF');
+      // By now Node has told what became of the write that was under way.
+      await closed;
+      await expect(sock.send('x')).rejects.toMatchObject({ code: 'EPIPE' });
+      await expect(sock.recv(1)).rejects.toMatchObject({ code: 'EBADF' });
+      await sock.close();
+      b.destroy();
+    }));
 });

@@ -20,6 +20,15 @@ const CHUNK = 65536;
 
 const EMPTY = Buffer.alloc(0);
 
+/**
+ * What a stream has failed with. One that somebody destroys while Node writes has failed with no more than that, though recent
+ * releases of Node say that the write was cancelled, as if a task had been.
+ */
+function failure(stream: Readable | Writable): Error | null {
+  const error = stream.errored ?? null;
+  return (error as NodeJS.ErrnoException | null)?.code === 'ECANCELED' ? null : error;
+}
+
 /** The side that is read. */
 export class Input {
   readonly #stream: Readable;
@@ -79,7 +88,7 @@ export class Input {
 
   /** True if `recv` would not come back with empty hands. */
   get ready(): boolean {
-    return this.#first !== null || this.#ended || this.#gone || this.#stream.errored !== null;
+    return this.#first !== null || this.#ended || this.#gone || failure(this.#stream) !== null;
   }
 
   recv(maxbytes: number, flags: number): Buffer | null {
@@ -88,7 +97,8 @@ export class Input {
     const chunk = this.#first;
     if (chunk === null) {
       if (this.#ended) return EMPTY;
-      if (this.#stream.errored) throw this.#stream.errored;
+      const error = failure(this.#stream);
+      if (error !== null) throw error;
       if (this.#gone) throw closedError('read');
       this.start();
       return null;
@@ -156,12 +166,13 @@ export class Output {
   }
 
   get failed(): boolean {
-    return Boolean(this.#stream.errored);
+    return failure(this.#stream) !== null;
   }
 
   /** @throws the error that the stream has failed with */
   check(): void {
-    if (this.#stream.errored) throw this.#stream.errored;
+    const error = failure(this.#stream);
+    if (error !== null) throw error;
   }
 
   send(data: Uint8Array, offset: number, flags: number): number | null {
