@@ -29,6 +29,8 @@ export default defineConfig({
   fixedExtension: false,
   sourcemap: true,
   dts: true,
+  // Since TypeScript 6 the types of Node are there only if somebody asks for them: without, every `Buffer` is silently an `any`.
+  banner: { dts: '/// <reference types="node" />' },
   clean: true,
   // Tasks are named after their functions and errors after their classes: names must survive.
   minify: false,
