@@ -1,7 +1,6 @@
 // The programs in the documentation. A fenced block marked `ts` is a module of its own; `ts run` is one that is also run.
 // A block marked `text` right after it is what it prints, and one marked `text log` what it writes to standard error.
-// A fragment that takes names for granted is preceded by an HTML comment that declares them, `<!-- ts … -->`, which
-// readers do not see.
+// Each imports what it uses: readers type them as they are.
 //
 // The examples in the comments of the sources, after `@example`, are blocks as well.
 //
@@ -34,7 +33,6 @@ export const pages = [
 ];
 
 const FENCE = /^```(\S*)([^\n]*)\n([\s\S]*?)^```$/gm;
-const DECLARATIONS = /<!-- ts\n([\s\S]*?)-->\s*$/;
 
 export function blocksOf(page: string): Block[] {
   const source = readFileSync(root + page, 'utf8');
@@ -42,15 +40,13 @@ export function blocksOf(page: string): Block[] {
   return fences.flatMap((fence, i) => {
     const [, language, rest, code] = fence;
     if (language !== 'ts') return [];
-    const before = source.slice(i === 0 ? 0 : fences[i - 1]!.index + fences[i - 1]![0].length, fence.index);
-    const declared = DECLARATIONS.exec(before)?.[1] ?? '';
     const runs = rest!.trim() === 'run';
-    const line = source.slice(0, fence.index).split('\n').length + 1 - (declared.split('\n').length - 1);
+    const line = source.slice(0, fence.index).split('\n').length + 1;
     const said = { output: '', log: '' };
     for (let next = i + 1; fences[next]?.[1] === 'text'; next++) {
       said[fences[next]![2]!.trim() === 'log' ? 'log' : 'output'] = fences[next]![3]!;
     }
-    return [{ page, line, code: declared + code, runs, ...said }];
+    return [{ page, line, code: code!, runs, ...said }];
   });
 }
 
