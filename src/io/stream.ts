@@ -195,24 +195,26 @@ export abstract class Stream implements AsyncDisposable, AsyncIterable<Buffer> {
   }
 
   /**
-   * Reads a line with its newline; at the end of input what is left without one, and then empty. Blocks (`READ_WAIT`) while
-   * the line is not complete.
+   * Reads a line with its newline; at the end of input what is left without one, and then empty. Of a line that is longer than `maxbytes`
+   * (-1: as long as it likes) the first so many bytes, without waiting for more: a peer that never ends its line fills no more memory
+   * than that. Blocks (`READ_WAIT`) while the line is not complete.
    *
    * **Cancellation:** nothing has been read; what had come of the line stays readable.
    * @throws ReadResourceBusy if another task is reading
    * @see Reference manual, "Streams"
    */
-  readline(): Promise<Buffer> {
+  readline(maxbytes = -1): Promise<Buffer> {
+    const limit = maxbytes < 0 ? Number.POSITIVE_INFINITY : checkCount(maxbytes, 'maxbytes', 'readline()');
     const task = this.#reader('Stream.readline()');
     if (task instanceof Promise) return task;
-    const line = this.#bytes.takeLine();
-    return line === null ? this.#readline('Stream.readline()') : pass(task, line);
+    const line = limit === 0 ? this.#bytes.take(0) : this.#bytes.takeLine(limit);
+    return line === null ? this.#readline('Stream.readline()', limit) : pass(task, line);
   }
 
-  async #readline(operation: string): Promise<Buffer> {
+  async #readline(operation: string, limit = Number.POSITIVE_INFINITY): Promise<Buffer> {
     for (;;) {
       if (!(await this.#fill(operation))) return this.#bytes.takeAll();
-      const line = this.#bytes.takeLine();
+      const line = this.#bytes.takeLine(limit);
       if (line !== null) return line;
     }
   }

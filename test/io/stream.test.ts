@@ -195,6 +195,37 @@ onEachDriver('streams', (driver) => {
       await stream.close();
     }));
 
+  test('of a line that is too long comes the first part, before its end is there', () =>
+    run(patient(), async () => {
+      const [stream, peer] = await streamPair();
+      await peer.sendall('four\nno newline yet');
+      expect(String(await stream.readline(5))).toBe('four\n');
+      expect(String(await stream.readline(0))).toBe('');
+      expect(String(await stream.readline(2))).toBe('no');
+      await expect(timeoutAfter(1, () => stream.readline(100))).rejects.toBeInstanceOf(TaskTimeout);
+      await peer.sendall(', now there is\nlast');
+      expect(String(await stream.readline(10))).toBe(' newline y');
+      expect(String(await stream.readline(100))).toBe('et, now there is\n');
+      await peer.close();
+      expect(String(await stream.readline(3))).toBe('las');
+      expect(String(await stream.readline(3))).toBe('t');
+      expect(String(await stream.readline(3))).toBe('');
+      expect(() => stream.readline(1.5)).toThrow(/maxbytes/);
+      await stream.close();
+    }));
+
+  test('a line without end is read in pieces, and no more of it is put aside', () =>
+    run(async () => {
+      const [stream, peer] = await streamPair();
+      const sender = await spawn(() => peer.sendall(Buffer.alloc(20_000_000, 'x')));
+      for (let i = 0; i < 20; i++) expect(await stream.readline(1000)).toHaveLength(1000);
+      await sleep(0.02);
+      expect(sender.terminated).toBe(false);
+      await sender.cancel();
+      await stream.close();
+      await peer.close();
+    }));
+
   test('readlines gives all lines; timed out, its error has the complete ones', () =>
     run(patient(), async () => {
       const [stream, peer] = await streamPair();
