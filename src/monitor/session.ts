@@ -17,6 +17,8 @@ const LINE = 1024;
 const BACKLOG = 64;
 /** Milliseconds in which a client must take its answer. */
 const STALLED = 30_000;
+/** Milliseconds in which a client must say the token: who does not know it must not keep those out who do. */
+const ADMISSION = 60_000;
 
 export class Session {
   readonly #socket: Socket;
@@ -26,6 +28,7 @@ export class Session {
   readonly #lines: string[] = [];
   #working = false;
   #admitted: boolean;
+  #patience: NodeJS.Timeout | undefined;
   #json = false;
 
   /** @param token what the client must say first; null if nothing */
@@ -37,13 +40,17 @@ export class Session {
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.#read(text));
     socket.on('error', () => socket.destroy());
+    socket.on('close', () => clearTimeout(this.#patience));
     void this.#greet();
   }
 
   async #greet(): Promise<void> {
     this.#working = true;
     if (this.#admitted) await this.#banner();
-    else await this.#write('Token: ');
+    else {
+      this.#patience = setTimeout(() => this.#refuse('That took too long.'), ADMISSION);
+      await this.#write('Token: ');
+    }
     this.#working = false;
     void this.#work();
   }
@@ -103,6 +110,7 @@ export class Session {
       this.#refuse('That is not the token.');
       return false;
     }
+    clearTimeout(this.#patience);
     this.#admitted = true;
     await this.#banner();
     return true;

@@ -116,9 +116,39 @@ const commands = {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('a client that takes nothing', () => {
-  afterEach(() => void vi.useRealTimers());
+afterEach(() => void vi.useRealTimers());
 
+describe('a client that does not say the token', () => {
+  test('loses its connection after a minute, and one that has said it does not', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const [silent, known, gone] = [new Far(), new Far(), new Far()];
+    for (const far of [silent, known, gone]) {
+      new Session(far as never, commands, 'sesame');
+      await settled();
+      far.accept?.();
+      await settled();
+    }
+    gone.destroy();
+    await settled();
+    known.push('sesame\n');
+    await settled();
+    known.accept?.();
+    await settled();
+    vi.advanceTimersByTime(59_000);
+    expect(silent.written).toBe('Token: ');
+    vi.advanceTimersByTime(2_000);
+    await settled();
+    expect(silent.written).toBe('Token: That took too long.\n');
+    silent.accept?.();
+    await settled();
+    expect(silent.destroyed).toBe(true);
+    expect(known.destroyed).toBe(false);
+    expect(known.written).toContain('Curio Monitor: 3 tasks running');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a client that takes nothing', () => {
   test('loses its connection after half a minute, and one that takes its time does not', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const [idle, slow] = [new Far(), new Far()];
