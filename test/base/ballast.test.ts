@@ -34,11 +34,15 @@ async function pass(make: (size: number) => unknown): Promise<void> {
   }
 }
 
+/** Without ballast there are none of the one kind on Node 24, and a dozen of the other. */
+function seldomMajor({ major, minor }: { major: number; minor: number }): void {
+  expect(minor).toBeGreaterThan(1024 / 32);
+  expect(major).toBeLessThan(minor / 4);
+}
+
 describe('large Buffers that nobody keeps', () => {
   test('are collected with the young generation, and seldom with everything else', async () => {
-    const { major, minor } = await collections(() => pass(largeBuffer));
-    expect(minor).toBeGreaterThan(1024 / 32);
-    expect(major).toBeLessThan(5);
+    seldomMajor(await collections(() => pass(largeBuffer)));
   });
 
   test('the same if somebody else makes them, and says so', async () => {
@@ -46,7 +50,7 @@ describe('large Buffers that nobody keeps', () => {
       Buffer.allocUnsafeSlow(size);
       weigh(size);
     };
-    expect((await collections(() => pass(made))).major).toBeLessThan(5);
+    seldomMajor(await collections(() => pass(made)));
   });
 });
 
