@@ -366,6 +366,23 @@ test('what a function in a worker process sends to its parent is no answer to an
   expect(results).toEqual(['mine', 'next']);
 });
 
+test('a function in a worker process that removes all listeners there are leaves it able to hear the next call', {
+  timeout: 60_000,
+}, async () => {
+  const pids = await run(async () => [
+    await runInProcess(() => {
+      process.removeAllListeners('message');
+      return process.pid;
+    }),
+    await runInProcess(() => {
+      process.removeAllListeners();
+      return process.pid;
+    }),
+    await runInProcess(() => process.pid),
+  ]);
+  expect(new Set(pids).size).toBe(1);
+});
+
 test('a worker process has the environment of its program, and nothing more', {
   timeout: 60_000,
 }, async () => {

@@ -87,7 +87,6 @@ function serveProcess(): void {
   // What the function would send is no answer to a call.
   process.send = undefined;
   let isBusy = false;
-  process.on('uncaughtExceptionMonitor', (error) => void send({ lastWords: sealEnvelope(error), isBusy }));
   const lookout = new Lookout(MOMENT_OF_PROCESSES);
   const reply = (outcome: Reply, call: CallMessage): void => {
     try {
@@ -98,18 +97,33 @@ function serveProcess(): void {
     }
     isBusy = false;
     // The next call may be about to come.
+    listen();
     lookout.asked();
   };
-  // Ctrl-C goes to all processes of a terminal. What is to become of this one is for the program to say.
-  process.on('SIGINT', () => {});
-  process.on('disconnect', () => process.exit());
-  process.on('message', (call: CallMessage | { main: string | null }) => {
-    if ('main' in call) return tellMainScript(call.main);
-    lookout.heard();
-    isBusy = true;
-    const outcome = answer(call);
-    if (outcome instanceof Promise) void outcome.then((it) => reply(it, call));
-    else reply(outcome, call);
-  });
+  const listeners: Record<string, (about: never) => void> = {
+    uncaughtExceptionMonitor: (error: unknown) => send({ lastWords: sealEnvelope(error), isBusy }),
+    // Ctrl-C goes to all processes of a terminal. What is to become of this one is for the program to say.
+    SIGINT() {},
+    disconnect: () => process.exit(),
+    message(call: CallMessage | { main: string | null }) {
+      if ('main' in call) return tellMainScript(call.main);
+      lookout.heard();
+      isBusy = true;
+      const outcome = answer(call);
+      if (outcome instanceof Promise) void outcome.then((it) => reply(it, call));
+      else reply(outcome, call);
+    },
+  };
+  /** After each call again: the function may have removed all listeners there are. */
+  const listen = (): void => {
+    for (const name in listeners) {
+      const listener = listeners[name] as () => void;
+      if (process.listeners(name as 'message').includes(listener)) continue;
+      process.on(name, listener);
+      // Node counts by listeners of its own whether the channel keeps this process alive, and they may be gone as well.
+      process.channel?.ref();
+    }
+  };
+  listen();
   send({ value: 'ready', isBuffer: false });
 }
