@@ -54,6 +54,7 @@ function expectAnnounced(file: string, { code, signal, stdout, stderr }: Ending)
 class Client {
   readonly #socket: Socket;
   readonly port: number;
+  readonly #closed: Promise<unknown>;
   #received = '';
   #over = false;
 
@@ -67,6 +68,9 @@ class Client {
     socket.once('close', () => {
       this.#over = true;
     });
+    this.#closed = once(socket, 'close');
+    // What has gone wrong is told to whoever waits next.
+    this.#closed.catch(() => {});
     onTestFinished(() => void socket.destroy());
   }
 
@@ -88,7 +92,7 @@ class Client {
   /** Takes `text` from what has been received, waiting for it if need be; anything else is an error. */
   async receives(text: string): Promise<void> {
     while (this.#received.length < text.length && !this.#over) {
-      await Promise.race([once(this.#socket, 'data'), once(this.#socket, 'close')]);
+      await Promise.race([once(this.#socket, 'data'), this.#closed]);
     }
     expect(this.#received.slice(0, text.length)).toBe(text);
     this.#received = this.#received.slice(text.length);
@@ -97,7 +101,7 @@ class Client {
   /** Takes all that has been received up to `end`, and that too, waiting for it if need be. */
   async receivesUntil(end: string): Promise<string> {
     while (!this.#received.includes(end) && !this.#over) {
-      await Promise.race([once(this.#socket, 'data'), once(this.#socket, 'close')]);
+      await Promise.race([once(this.#socket, 'data'), this.#closed]);
     }
     const length = this.#received.indexOf(end) + end.length;
     expect(length, 'closed before').toBeGreaterThanOrEqual(end.length);
@@ -109,13 +113,13 @@ class Client {
   /** Says everything has been sent, and gives what still comes. */
   async ends(): Promise<string> {
     this.#socket.end();
-    if (!this.#over) await once(this.#socket, 'close');
+    await this.#closed;
     return this.#received;
   }
 
   /** Waits for the server to close the connection, and gives what came before. */
   async closed(): Promise<string> {
-    if (!this.#over) await once(this.#socket, 'close');
+    await this.#closed;
     return this.#received;
   }
 }
