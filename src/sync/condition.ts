@@ -76,7 +76,7 @@ export class Condition {
     return this.#lock.locked();
   }
 
-  /** With something that runs functions elsewhere: `condition.with(runInThread, fn, ...args)`. */
+  /** With something that runs functions elsewhere: `condition.with(runInThread, fn, ...args)`. Blocks, and leaves behind, what the other form does. */
   with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding the lock, and gives its result. Blocks as the lock, and as `fn` does.

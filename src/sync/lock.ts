@@ -81,7 +81,7 @@ export class Lock {
     return this.#permits.free === 0;
   }
 
-  /** With something that runs functions elsewhere: `lock.with(runInThread, fn, ...args)`. */
+  /** With something that runs functions elsewhere: `lock.with(runInThread, fn, ...args)`. Blocks, and leaves behind, what the other form does. */
   with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as
@@ -212,7 +212,7 @@ export class RLock {
     return this.#owner !== null;
   }
 
-  /** With something that runs functions elsewhere: `lock.with(runInThread, fn, ...args)`. */
+  /** With something that runs functions elsewhere: `lock.with(runInThread, fn, ...args)`. Blocks, and leaves behind, what the other form does. */
   with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding the lock, and gives its result. Blocks (`LOCK_ACQUIRE`) while another task has it, and as

@@ -112,7 +112,7 @@ export class Semaphore {
     return this.#permits.free === 0;
   }
 
-  /** With something that runs functions elsewhere: `semaphore.with(runInThread, fn, ...args)`. */
+  /** With something that runs functions elsewhere: `semaphore.with(runInThread, fn, ...args)`. Blocks, and leaves behind, what the other form does. */
   with<A extends unknown[], T>(runner: Runner<A, T>, fn: Callable<A, T>, ...args: A): Promise<Awaited<T>>;
   /**
    * Runs `fn(...args)` while holding a permit, and gives its result. Blocks (`SEMA_ACQUIRE`) while there is none, and as `fn` does.

@@ -96,8 +96,8 @@ function serveProcess(): void {
       send(unclonable(error, call));
     }
     isBusy = false;
-    // The next call may be about to come.
     listen();
+    // The next call may be about to come.
     lookout.asked();
   };
   const listeners: Record<string, (about: never) => void> = {
@@ -116,8 +116,7 @@ function serveProcess(): void {
   };
   /** After each call again: the function may have removed all listeners there are. */
   const listen = (): void => {
-    for (const name in listeners) {
-      const listener = listeners[name] as () => void;
+    for (const [name, listener] of Object.entries(listeners) as [string, () => void][]) {
       if (process.listeners(name as 'message').includes(listener)) continue;
       process.on(name, listener);
       // Node counts by listeners of its own whether the channel keeps this process alive, and they may be gone as well.
