@@ -249,8 +249,8 @@ describe.runIf(available)('batches', () => {
       }, area),
     );
     ok(posix.watch(a, 1));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(turns).toBeGreaterThan(1);
+    // On a machine that stands still for a moment there may be several timers between two turns.
+    while (turns < 3) await new Promise((resolve) => setTimeout(resolve, 1));
     ok(posix.unwatch(a));
     closeAll(a, b);
   });
