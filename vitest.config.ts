@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { entries, root, specifier } from './scripts/entries.mjs';
+import { TestReport } from './scripts/test-report.mjs';
 
 // Tests write `import { run } from 'curio'`, as a user does, and get the sources.
 const alias = Object.entries(entries).map(([name, source]) => ({
@@ -23,7 +24,7 @@ export default defineConfig({
     hookTimeout: 20_000,
     teardownTimeout: 10_000,
     setupFiles: ['test/kit/watchdog.ts'],
-    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    reporters: report ? ['default', new TestReport(report)] : ['default'],
     projects: [
       {
         extends: true,

@@ -1,5 +1,5 @@
-// Adds up vitest's JSON reports, named as arguments, and prints `N passed, N failed`. A file that failed as a whole, before
-// any of its tests could, counts as one failure, and so does a report that was never written.
+// Adds up the reports of test-report.mjs, named as arguments, and prints what was wrong and `N passed, N failed`. A file that
+// failed as a whole, before any of its tests could, counts as one failure, and so does a report that was never written.
 
 import { readFileSync } from 'node:fs';
 
@@ -8,14 +8,11 @@ let failed = 0;
 for (const file of process.argv.slice(2)) {
   try {
     const report = JSON.parse(readFileSync(file, 'utf8'));
-    passed += report.numPassedTests;
-    failed += report.numFailedTests;
-    for (const { status, assertionResults } of report.testResults) {
-      const blamed = assertionResults.some((/** @type {{ status: string }} */ it) => it.status === 'failed');
-      if (status === 'failed' && !blamed) failed += 1;
-    }
+    passed += report.passed;
+    failed += report.failed;
+    for (const fault of report.faults) console.log(`  ${fault}`);
   } catch (error) {
-    console.error(`no test report: ${error}`);
+    console.log(`  no test report: ${error}`);
     failed += 1;
   }
 }
