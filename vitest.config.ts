@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { entries, root, specifier } from './scripts/entries.mjs';
+import { farScripts } from './scripts/far-scripts.mjs';
 import { TestReport } from './scripts/test-report.mjs';
 
 // Tests write `import { run } from 'curio'`, as a user does, and get the sources.
@@ -13,6 +14,10 @@ const report = process.env.CURIO_TEST_REPORT;
 
 export default defineConfig({
   resolve: { alias },
+  // Threads and processes of ours run the very scripts that are shipped. From the sources, each thread would have Node's
+  // WebAssembly take the types out of every file: slow, and in Node 24 two threads at that may end the process
+  // (V8: "Check failed: jit_page.has_value()").
+  plugins: [farScripts()],
   // Node 20 cannot parse `using`; it is compiled down.
   oxc: { target: 'node20' },
   test: {
