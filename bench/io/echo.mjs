@@ -1,12 +1,20 @@
 // Echo over TCP: CPU time a request of the whole server process.
 
-import { compile, measure, nodeServer, pythonServers, STREAM_LOOPS, serving } from './serving.mjs';
+import {
+  compile,
+  measure,
+  measureAnew,
+  nodeServer,
+  pythonServers,
+  STREAM_LOOPS,
+  serving,
+} from './serving.mjs';
 
-const cases = [
-  { connections: 200, bytes: 100, limits: { 'C epoll': 1.25, 'net data': 0.7 }, portable: 1.3 },
-  { connections: 200, bytes: 16_384, limits: {} },
-  { connections: 1, bytes: 100, limits: {} },
-  { connections: 1, bytes: 16_384, limits: {} },
+const held = { mode: 'tcp', connections: 200, bytes: 100 };
+const others = [
+  { mode: 'tcp', connections: 200, bytes: 16_384 },
+  { mode: 'tcp', connections: 1, bytes: 100 },
+  { mode: 'tcp', connections: 1, bytes: 16_384 },
 ];
 
 export async function echoBenchmarks(report) {
@@ -21,21 +29,18 @@ export async function echoBenchmarks(report) {
     ...pythonServers('tcp'),
     ...pythonServers('tcp', [], STREAM_LOOPS),
   ];
+  const tell = ({ connections, bytes }, { costs, rates }, limits = {}) => {
+    const what = `${connections} connection${connections === 1 ? '' : 's'}, ${bytes} B`;
+    report.costs(`echo, ${what}: CPU a request`, 'µs', costs, limits);
+    report.rates(rates, 'requests/s');
+  };
+  const figures = await measureAnew(list, generator, held);
+  tell(held, figures, { 'C epoll': 1.25, 'net data': 0.7 });
+  const { 'curio portable': portable, 'net data': net } = figures.costs;
+  report.ratio('portable driver against net data', portable / net, 1.3);
   await serving(list, async (servers) => {
-    for (const { connections, bytes, limits, portable } of cases) {
-      const load = { mode: 'tcp', connections, bytes };
-      // What is held to a target is measured so often that one moment of the machine's does not decide.
-      const rounds = portable === undefined ? 5 : 21;
-      const { costs, rates } = await measure(servers, generator, load, { rounds, seconds: 0.3 });
-      const what = `${connections} connection${connections === 1 ? '' : 's'}, ${bytes} B`;
-      report.costs(`echo, ${what}: CPU a request`, 'µs', costs, limits);
-      if (portable !== undefined)
-        report.ratio(
-          'portable driver against net data',
-          costs['curio portable'] / costs['net data'],
-          portable,
-        );
-      report.rates(rates, 'requests/s');
+    for (const load of others) {
+      tell(load, await measure(servers, generator, load, { rounds: 5, seconds: 0.3 }));
     }
     const brief = { mode: 'brief', connections: 50, bytes: 100 };
     const { costs, rates } = await measure(servers, generator, brief, { rounds: 9, seconds: 0.3 });

@@ -152,3 +152,17 @@ export async function measure(
   const medians = (what) => Object.fromEntries(servers.map((server) => [server.name, median(server[what])]));
   return { costs: medians('cpu'), rates: medians('rate') };
 }
+
+/**
+ * The same of servers that are started anew several times; gives medians over the starts. Where in the machine's memory a process
+ * has come to lie makes it faster or slower as long as it lives: one start of the same two programs says 1.21, another 1.31.
+ */
+export async function measureAnew(list, generator, load, { starts = 7, rounds = 5, seconds = 0.3 } = {}) {
+  const all = [];
+  for (let start = 0; start < starts; start++) {
+    all.push(await serving(list, (servers) => measure(servers, generator, load, { rounds, seconds })));
+  }
+  const medians = (what) =>
+    Object.fromEntries(list.map(({ name }) => [name, median(all.map((each) => each[what][name]))]));
+  return { costs: medians('costs'), rates: medians('rates') };
+}
